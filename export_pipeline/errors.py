@@ -1,0 +1,160 @@
+"""Every error the project raises on purpose, in one tree.
+
+ExportPipelineError
+├── ConfigError              a setting is missing or wrong; a person must change it
+├── BadInput                 a file, webhook or id that was handed in cannot be used
+├── LedgerError
+│   ├── NoLedger             the home has no ledger yet
+│   ├── LedgerTooNew         a newer release wrote this ledger
+│   └── UnknownScan          the ledger has no such scan
+├── VendorError              the vendor answered with an error, or not at all
+│   ├── RateLimited          wait until `retry_after` seconds have passed        (transient)
+│   ├── VendorUnavailable    5xx, maintenance, time-out, broken connection       (transient)
+│   ├── AuthenticationFailed a person must correct the credentials
+│   ├── OrderRefused         the order is wrong as it is; `fields` names culprits
+│   ├── DuplicateOrder       the vendor has this order id already
+│   └── ScanGone             expired or deleted at the vendor
+├── StoreError
+│   ├── AlreadyExists        a create-only write found an object
+│   ├── NotFound             no object under that key
+│   ├── AccessDenied         a person must grant access
+│   ├── StoreFull            a person must make room
+│   └── StoreUnavailable     the store cannot be reached                         (transient)
+└── Unreadable               an artifact's bytes do not open as what they should be
+
+`transient` says whether the same call may succeed later with nothing changed.
+"""
+
+from typing import ClassVar
+
+
+class ExportPipelineError(Exception):
+    """Base of all; its text is written for the person who must act."""
+
+    transient: ClassVar[bool] = False
+
+
+class ConfigError(ExportPipelineError):
+    """A setting is missing or wrong; the text names the variable and what to set."""
+
+
+class BadInput(ExportPipelineError):
+    """Something handed in (a file's line, an id, a webhook body) cannot be used as it is."""
+
+
+class LedgerError(ExportPipelineError):
+    """The ledger cannot do what was asked."""
+
+
+class NoLedger(LedgerError):
+    """There is no ledger at the home that was named."""
+
+
+class LedgerTooNew(LedgerError):
+    """The ledger was migrated by a newer release; this one must not touch it."""
+
+
+class UnknownScan(LedgerError):
+    """The ledger has no scan of that id."""
+
+
+class VendorError(ExportPipelineError):
+    """A vendor's answer that is not a success, with what support will ask for.
+
+    Args:
+        message: what happened and what to do, without credentials.
+        vendor: the vendor's name.
+        account: the configured account's short name.
+        scan: the vendor's own scan id, where the call named one.
+        status: the HTTP status, None where no answer came.
+        request_id: the vendor's id of this request, None where it gave none.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        vendor: str,
+        account: str,
+        scan: str | None = None,
+        status: int | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        self.message = message
+        self.vendor = vendor
+        self.account = account
+        self.scan = scan
+        self.status = status
+        self.request_id = request_id
+        super().__init__(self._text())
+
+    def _text(self) -> str:
+        known = {
+            "scan": self.scan,
+            "account": self.account,
+            "HTTP status": self.status,
+            "request id": self.request_id,
+        }
+        facts = ", ".join(f"{name} {value}" for name, value in known.items() if value is not None)
+        return f"{self.vendor}: {self.message} ({facts})"
+
+
+class RateLimited(VendorError):
+    """The vendor's limit was hit; `retry_after` is its own word in seconds, or None."""
+
+    transient = True
+    retry_after: float | None = None
+
+
+class VendorUnavailable(VendorError):
+    """No usable answer: 5xx, maintenance, time-out, broken connection."""
+
+    transient = True
+
+
+class AuthenticationFailed(VendorError):
+    """The credentials were refused; every further call of the account would be too."""
+
+
+class OrderRefused(VendorError):
+    """The vendor refused the order; `fields` are the request fields that it named, if any."""
+
+    fields: tuple[str, ...] = ()
+
+
+class DuplicateOrder(VendorError):
+    """The vendor already has an order of this id: an earlier send arrived."""
+
+
+class ScanGone(VendorError):
+    """The scan expired or was deleted at the vendor; asking again is pointless."""
+
+
+class StoreError(ExportPipelineError):
+    """A store refused or failed; the text names the store and the key."""
+
+
+class AlreadyExists(StoreError):
+    """A create-only write found an object under its key."""
+
+
+class NotFound(StoreError):
+    """No object under that key."""
+
+
+class AccessDenied(StoreError):
+    """The store's credentials do not allow this."""
+
+
+class StoreFull(StoreError):
+    """The store has no room left."""
+
+
+class StoreUnavailable(StoreError):
+    """The store cannot be reached right now."""
+
+    transient = True
+
+
+class Unreadable(ExportPipelineError):
+    """An artifact's bytes do not open as what they should be (JSON of its shape, a PDF, ...)."""
