@@ -1,0 +1,1 @@
+"""The archive: sealed bags, their verification, catalog and fixity."""

@@ -1,0 +1,1 @@
+"""Storage backends: `store.py` says what each must offer."""

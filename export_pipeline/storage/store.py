@@ -1,0 +1,108 @@
+"""What every storage backend must offer; nothing above asks which one it has."""
+
+from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+CHUNK_BYTES = 1 << 20
+"""Size of the pieces in which bytes are read and written, in bytes."""
+
+
+@dataclass(frozen=True)
+class UploadTarget:
+    """Where somebody else may write one object: verb, URL and every header to send with it.
+
+    URL and headers carry authority: never log them.
+    """
+
+    verb: str
+    url: str = field(repr=False)
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """An object as the store describes it.
+
+    Args:
+        key: the key below the store's prefix.
+        size: in bytes.
+        checksum: the store's own checksum as `<algorithm>:<value>`, None where it has none.
+    """
+
+    key: str
+    size: int
+    checksum: str | None = None
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What the configured store (not its class) can do."""
+
+    create_only: bool
+    signs_uploads: bool
+    signs_downloads: bool
+    lists: bool
+
+
+class Store(Protocol):
+    """One configured storage backend. Keys are `/`-separated, relative to its prefix.
+
+    Every method raises a `StoreError` in words: `AccessDenied`, `StoreFull`, `StoreUnavailable`.
+    """
+
+    @property
+    def url(self) -> str:
+        """Where the archive lies, safe to print."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this store can do as configured."""
+
+    async def put(
+        self, key: str, chunks: AsyncIterable[bytes], *, content_type: str | None = None
+    ) -> StoredObject:
+        """Write one new object durably; nothing is visible under `key` before it is whole.
+
+        Raises:
+            AlreadyExists: something is there already; it is left as it is.
+        """
+
+    async def stat(self, key: str) -> StoredObject | None:
+        """Describe the object, None if there is none."""
+
+    def open(self, key: str, *, offset: int = 0) -> AsyncIterator[bytes]:
+        """Read the object in pieces of about `CHUNK_BYTES` from byte `offset`.
+
+        Raises:
+            NotFound: there is no such object.
+        """
+
+    def list(self, prefix: str = "") -> AsyncIterator[StoredObject]:
+        """Every whole object whose key begins with `prefix`, in order of key."""
+
+    async def copy(self, source: str, target: str) -> StoredObject:
+        """Copy create-only inside the store, without the bytes passing here where it can.
+
+        Raises:
+            NotFound: no object at `source`.
+            AlreadyExists: an object at `target`.
+        """
+
+    async def delete(self, key: str) -> None:
+        """Remove the object; absent already is fine."""
+
+    def sign_upload(self, key: str, *, seconds: float) -> UploadTarget | None:
+        """A create-only upload of this one object for `seconds`, None if the store cannot sign."""
+
+    def sign_download(self, key: str, *, seconds: float) -> str | None:
+        """A URL that reads this one object for `seconds`, None if the store cannot sign."""
+
+    def cloudconvert(self, key: str) -> tuple[str, Mapping[str, object]] | None:
+        """The CloudConvert export operation and arguments that write `key`, None if none does."""
+
+
+async def pieces(data: bytes | Sequence[bytes]) -> AsyncIterator[bytes]:
+    """Offer bytes at hand as the stream that `Store.put` takes."""
+    for piece in [data] if isinstance(data, bytes) else data:
+        yield piece

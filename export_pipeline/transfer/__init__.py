@@ -1,0 +1,1 @@
+"""Moving bytes: streaming, hashing, bounded concurrency."""
