@@ -1,0 +1,23 @@
+"""Local servers that behave like the vendors, limits included: a judge of our clients.
+
+It imports nothing from the rest of the package.
+"""
+
+from export_pipeline.sandbox.clock import Clock, RealClock, SteppedClock
+from export_pipeline.sandbox.copyleaks import Account, CopyleaksOptions, ScanSpec, sample_scans
+from export_pipeline.sandbox.server import Sandbox, SandboxOptions, announcement, run, serve
+
+__all__ = [
+    "Account",
+    "Clock",
+    "CopyleaksOptions",
+    "RealClock",
+    "Sandbox",
+    "SandboxOptions",
+    "ScanSpec",
+    "SteppedClock",
+    "announcement",
+    "run",
+    "sample_scans",
+    "serve",
+]

@@ -1,0 +1,65 @@
+import json
+import signal
+import subprocess
+import sys
+import threading
+
+import httpx
+import pytest
+
+from export_pipeline.sandbox import CopyleaksOptions, Sandbox, ScanSpec
+
+
+def test_the_command_announces_itself_in_json_and_stops_at_an_interrupt():
+    command = [
+        sys.executable,
+        "-m",
+        "export_pipeline.sandbox",
+        "--pace",
+        "fast",
+        "--reuse",
+        "accept",
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        told = json.loads(process.stdout.readline())
+        credentials = {"email": told["copyleaks_email"], "key": told["copyleaks_key"]}
+        url = f"{told['copyleaks_identity']}/v3/account/login/api"
+        assert httpx.post(url, json=credentials).status_code == 200
+        process.send_signal(signal.SIGINT)
+
+    assert set(told) == {
+        "copyleaks_api",
+        "copyleaks_identity",
+        "copyleaks_email",
+        "copyleaks_key",
+        "copyleaks_control",
+    }
+
+
+def test_stopping_ends_deliveries_under_way(api):
+    is_asked, may_answer = threading.Event(), threading.Event()
+
+    def hang(_):
+        is_asked.set()
+        may_answer.wait()
+        return 200
+
+    api.receiver.answer = hang
+    api.add(ScanSpec("essay-1"))
+    api.export("essay-1", body=api.order("overview"))
+    assert is_asked.wait(20)
+
+    api.sandbox.stop()
+    may_answer.set()
+
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(api.sandbox.url)
+
+
+def test_stats_of_a_sandbox_that_does_not_run_say_so():
+    with pytest.raises(RuntimeError, match="call start"):
+        Sandbox().stats()
+
+
+def test_a_key_is_not_in_the_options_text():
+    assert CopyleaksOptions().accounts[0].key not in repr(CopyleaksOptions())
