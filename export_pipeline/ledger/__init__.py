@@ -1,0 +1,1 @@
+"""The ledger: scans, orders, inbox, artifacts, quotas. It is the truth; Dagster is the view."""

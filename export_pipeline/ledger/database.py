@@ -1,0 +1,289 @@
+"""The ledger's database: transactions, its clock, and group commit."""
+
+import asyncio
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import sqlalchemy as sa
+
+from export_pipeline.errors import ConfigError, NoLedger
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+Clock = Callable[[sa.Connection], float]
+
+BUSY_TIMEOUT_SECONDS = 30.0
+IDLE_TIMEOUT_SECONDS = 60.0
+"""After this long a frozen writer loses its Postgres transaction, so that others can go on."""
+WRITER_LOCK = 0x6578706F7274
+"""Postgres advisory lock that each writing transaction holds."""
+KEYS_PER_QUERY = 500
+"""Names in one IN list: SQLite allows 32,766 variables, and plans longer lists badly."""
+GROUP_LIMIT = 256
+"""Most pieces of work that one commit takes: bounds how long a single writer holds the lock."""
+
+_NOW = {
+    # SQLite 3.40 (Debian 12) has no unixepoch('subsec'); its 'now' has milliseconds.
+    "sqlite": sa.text("SELECT (julianday('now') - 2440587.5) * 86400.0"),
+    "postgresql": sa.text("SELECT extract(epoch FROM clock_timestamp())::float8"),
+}
+
+
+def database_clock(connection: sa.Connection) -> float:
+    """Return seconds since the epoch by the database's own clock, one for all processes."""
+    return float(connection.execute(_NOW[connection.dialect.name]).scalar_one())
+
+
+def in_chunks(keys: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Cut `keys` into pieces of at most `KEYS_PER_QUERY`."""
+    for start in range(0, len(keys), KEYS_PER_QUERY):
+        yield keys[start : start + KEYS_PER_QUERY]
+
+
+@dataclass(frozen=True)
+class Tx:
+    """One open transaction and the time at which it began."""
+
+    connection: sa.Connection
+    now: float
+
+    def all(self, statement: sa.Executable) -> list[sa.Row[Any]]:
+        """Run a query, return all rows."""
+        return list(self.connection.execute(statement))
+
+    def one_or_none(self, statement: sa.Executable) -> sa.Row[Any] | None:
+        """Run a query, return its first row, None if it has none."""
+        return self.connection.execute(statement).first()
+
+    def run(self, statement: sa.Executable, rows: Any = None) -> int:
+        """Run a change, return how many rows it touched; or, for each of `rows`, an insert."""
+        return self.connection.execute(statement, rows).rowcount
+
+
+class Ledger:
+    """A handle on the ledger; cheap to share between threads, one per process.
+
+    Args:
+        url: SQLAlchemy URL; SQLite and Postgres are supported.
+        clock: the time of a transaction; the database's own by default.
+    """
+
+    def __init__(self, url: str, clock: Clock = database_clock) -> None:
+        self.url = sa.make_url(url)
+        self._clock = clock
+        self._engine = _engine(self.url)
+        self._writer: _Writer | None = None
+        self._writer_lock = threading.Lock()
+
+    @property
+    def name(self) -> str:
+        """What messages call it: its URL without the password."""
+        return self.url.render_as_string(hide_password=True)
+
+    @property
+    def engine(self) -> sa.Engine:
+        """The engine, for migrations."""
+        return self._engine
+
+    @contextmanager
+    def write(self) -> Iterator[Tx]:
+        """A writing transaction: one at a time over all processes, each waits for its turn.
+
+        So on SQLite (`BEGIN IMMEDIATE`) and so on Postgres (an advisory lock): what a transaction
+        has read stays true until it commits, and none deadlocks.
+        """
+        with self._engine.connect() as connection:
+            connection.execution_options(immediate=True)
+            with connection.begin():
+                if connection.dialect.name == "postgresql":
+                    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(WRITER_LOCK)))
+                yield Tx(connection, self._clock(connection))
+
+    @contextmanager
+    def read(self) -> Iterator[Tx]:
+        """A reading transaction: one consistent view, never waits for writers."""
+        with self._engine.connect() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execution_options(isolation_level="REPEATABLE READ")
+            with connection.begin():
+                yield Tx(connection, self._clock(connection))
+
+    async def apply(
+        self, work: Callable[Concatenate[Tx, P], R], *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """Run `work(tx, ...)` in a writing transaction off the event loop; durable on return.
+
+        Work of many tasks shares commits (one fsync for up to `GROUP_LIMIT`); each piece has its
+        own savepoint, so that one that raises undoes only itself. Cancelled before its turn, work
+        is not done; later, it is done although nobody waits for it.
+        """
+        with self._writer_lock:
+            if self._writer is None:
+                self._writer = _Writer(self)
+            future = self._writer.submit(lambda tx: work(tx, *args, **kwargs))
+        return await asyncio.wrap_future(future)
+
+    async def look(
+        self, work: Callable[Concatenate[Tx, P], R], *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """Run `work(tx, ...)` in a reading transaction off the event loop."""
+
+        def reading() -> R:
+            with self.read() as tx:
+                return work(tx, *args, **kwargs)
+
+        return await asyncio.to_thread(reading)
+
+    def close(self) -> None:
+        """Finish the group writer's work and close all connections."""
+        with self._writer_lock:
+            if self._writer is not None:
+                self._writer.stop()
+                self._writer = None
+        self._engine.dispose()
+
+
+class _Writer:
+    """The thread behind `Ledger.apply`."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._queue: SimpleQueue[tuple[Callable[[Tx], Any], Future[Any]] | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._loop, name="ledger-writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, work: Callable[[Tx], R]) -> Future[R]:
+        future: Future[R] = Future()
+        self._queue.put((work, future))
+        return future
+
+    def stop(self) -> None:
+        self._queue.put(None)
+        self._thread.join()
+
+    def _loop(self) -> None:
+        while (first := self._queue.get()) is not None:
+            batch = [first]
+            stopping = self._gather(batch)
+            self._commit(batch)
+            if stopping:
+                return
+
+    def _gather(self, batch: list[tuple[Callable[[Tx], Any], Future[Any]]]) -> bool:
+        while len(batch) < GROUP_LIMIT:
+            try:
+                item = self._queue.get_nowait()
+            except Empty:
+                return False
+            if item is None:
+                return True
+            batch.append(item)
+        return False
+
+    def _commit(self, batch: list[tuple[Callable[[Tx], Any], Future[Any]]]) -> None:
+        wanted = [item for item in batch if item[1].set_running_or_notify_cancel()]
+        outcomes: list[tuple[Future[Any], Any, BaseException | None]] = []
+        try:
+            with self._ledger.write() as tx:
+                outcomes.extend((future, *_attempt(tx, work)) for work, future in wanted)
+        except BaseException as error:  # noqa: BLE001 (each caller gets it)
+            outcomes = [(future, None, error) for _, future in wanted]
+        for future, value, failure in outcomes:
+            if failure is not None:
+                future.set_exception(failure)
+            else:
+                future.set_result(value)
+
+
+def _attempt(tx: Tx, work: Callable[[Tx], Any]) -> tuple[Any, BaseException | None]:
+    savepoint = tx.connection.begin_nested()
+    try:
+        value = work(tx)
+    except BaseException as error:  # noqa: BLE001 (its caller gets it)
+        savepoint.rollback()
+        return None, error
+    savepoint.commit()
+    return value, None
+
+
+def _engine(url: sa.URL) -> sa.Engine:
+    # Without hide_parameters an error's text would quote webhook bodies.
+    if url.get_backend_name() == "postgresql":
+        engine = sa.create_engine(url, pool_pre_ping=True, hide_parameters=True)
+        sa.event.listen(engine, "connect", _configure_postgres)
+        return engine
+    if url.get_backend_name() != "sqlite":
+        raise ConfigError(
+            f"EXPORT_LEDGER_URL names a {url.get_backend_name()} database: use a URL that begins"
+            " with sqlite:/// or postgresql+psycopg2://"
+        )
+    engine = sa.create_engine(
+        url,
+        connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False},
+        hide_parameters=True,
+    )
+    sa.event.listen(engine, "connect", _configure_sqlite)
+    sa.event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _configure_postgres(connection: Any, _record: object) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET lock_timeout = '{BUSY_TIMEOUT_SECONDS}s'")
+        cursor.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_TIMEOUT_SECONDS}s'")
+    connection.commit()
+
+
+def _configure_sqlite(connection: Any, _record: object) -> None:
+    # The driver's own BEGIN is deferred and fails at once under a second writer: we begin.
+    connection.isolation_level = None
+    _use_wal(connection)
+    for pragma in ("synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _use_wal(connection: Any) -> None:
+    # For this one lock SQLite's own time-out does not wait: new ledgers are opened by many at once.
+    give_up = time.monotonic() + BUSY_TIMEOUT_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    immediate = connection.get_execution_options().get("immediate", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+
+def sqlite_url(home: Path) -> str:
+    """The URL of the ledger that lies in a home folder."""
+    return f"sqlite:///{home / 'ledger.sqlite'}"
+
+
+def require_ledger(url: str) -> None:
+    """Refuse a SQLite ledger that is not there, before connecting would create it.
+
+    Raises:
+        NoLedger: names the path and how to make one.
+    """
+    database = sa.make_url(url)
+    if database.get_backend_name() == "sqlite" and not Path(database.database or "").exists():
+        raise NoLedger(
+            f"no ledger at {database.database}: name a home with --home or EXPORT_PIPELINE_HOME,"
+            " or make one with `export-pipeline check --init`"
+        )

@@ -1,0 +1,124 @@
+"""Vendors' limits, held by any number of processes together through the ledger.
+
+A claim is a point in time at which one call may be sent. Claims are never refunded: a process
+that dies with one has used it, and the vendor's limit still holds.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from export_pipeline.ledger.database import Tx
+from export_pipeline.ledger.schema import accounts, quotas
+
+PACING_MARGIN = 1.015
+"""Claims are this much further apart than the limit says. A window of n calls then has 1.5% of
+its length for the network's jitter, and 98.5% of the quota is used."""
+
+
+@dataclass(frozen=True)
+class Quota:
+    """A vendor's limit: `limit` calls in any `window_seconds`, at most `burst` of them at once."""
+
+    name: str
+    limit: int
+    window_seconds: float
+    burst: int = 1
+
+    @property
+    def interval(self) -> float:
+        """Seconds between claims in the long run: with a burst in hand, the rest is spread."""
+        return self.window_seconds * PACING_MARGIN / (self.limit - self.burst + 1)
+
+    @property
+    def allowance(self) -> float:
+        """Seconds before `next_at`, when the bucket is full again, that the burst may take."""
+        return (self.burst - 1) * self.interval
+
+    @property
+    def tolerance(self) -> float:
+        """Seconds a claim may be used late before it could crowd the claims after it."""
+        return self.window_seconds * (PACING_MARGIN - 1) / 2
+
+
+def claim(tx: Tx, vendor: str, account: str, wanted: Sequence[Quota]) -> float:
+    """Claim one call of each quota at one moment, and return it (seconds since the epoch).
+
+    The moment is never before the account's cooldown ends. The caller sleeps until then, and
+    claims anew if it wakes later than `Quota.tolerance` after it.
+
+    A cooldown may begin while the caller sleeps: it asks `cooldown` again before it sends.
+    """
+    rows = {quota.name: _row(tx, vendor, account, quota.name) for quota in wanted}
+    moment = max(tx.now, cooldown(tx, vendor, account)[0])
+    for quota in wanted:
+        moment = max(moment, rows[quota.name] - quota.allowance)
+    for quota in wanted:
+        used = max(rows[quota.name], moment) + quota.interval
+        tx.run(
+            sa.update(quotas)
+            .where(_is(vendor, account), quotas.c.name == quota.name)
+            .values(next_at=used, granted=quotas.c.granted + 1)
+        )
+    return moment
+
+
+def granted(tx: Tx, vendor: str, account: str, name: str) -> int:
+    """How many calls of this quota were ever claimed."""
+    row = tx.one_or_none(
+        sa.select(quotas.c.granted).where(_is(vendor, account), quotas.c.name == name)
+    )
+    return 0 if row is None else int(row.granted)
+
+
+def next_free(tx: Tx, vendor: str, account: str, quota: Quota) -> float:
+    """When the next claim of this quota would be due, without claiming it."""
+    row = tx.one_or_none(
+        sa.select(quotas.c.next_at).where(_is(vendor, account), quotas.c.name == quota.name)
+    )
+    return tx.now if row is None else max(tx.now, float(row.next_at) - quota.allowance)
+
+
+def cool_down(tx: Tx, vendor: str, account: str, seconds: float, reason: str) -> None:
+    """Let no process send anything on the account for `seconds` (a 429, a refused login)."""
+    until = tx.now + seconds
+    if until <= cooldown(tx, vendor, account)[0]:
+        return
+    changed = tx.run(
+        sa.update(accounts)
+        .where(accounts.c.vendor == vendor, accounts.c.account == account)
+        .values(cooldown_until=until, cooldown_reason=reason)
+    )
+    if not changed:
+        values = {"vendor": vendor, "account": account, "cooldown_until": until}
+        tx.run(sa.insert(accounts).values(**values, cooldown_reason=reason))
+
+
+def cooldown(tx: Tx, vendor: str, account: str) -> tuple[float, str]:
+    """Until when the account rests and why; `(0.0, "")` if it does not."""
+    row = tx.one_or_none(
+        sa.select(accounts.c.cooldown_until, accounts.c.cooldown_reason).where(
+            accounts.c.vendor == vendor, accounts.c.account == account
+        )
+    )
+    if row is None or row.cooldown_until is None or row.cooldown_until <= tx.now:
+        return 0.0, ""
+    return float(row.cooldown_until), str(row.cooldown_reason)
+
+
+def _row(tx: Tx, vendor: str, account: str, name: str) -> float:
+    query = sa.select(quotas.c.next_at).where(_is(vendor, account), quotas.c.name == name)
+    row = tx.one_or_none(query)
+    if row is not None:
+        return float(row.next_at)
+    tx.run(
+        sa.insert(quotas).values(
+            vendor=vendor, account=account, name=name, next_at=tx.now, granted=0
+        )
+    )
+    return tx.now
+
+
+def _is(vendor: str, account: str) -> sa.ColumnElement[bool]:
+    return sa.and_(quotas.c.vendor == vendor, quotas.c.account == account)

@@ -1,0 +1,203 @@
+"""The ledger's tables. Times are seconds since the epoch by the database's clock (`Tx.now`)."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+metadata = sa.MetaData(
+    # A migration can only change a constraint that has a name.
+    naming_convention={
+        "pk": "%(table_name)s_pkey",
+        "fk": "%(table_name)s_%(column_0_name)s_fkey",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+    }
+)
+
+
+def _text(name: str, **options: object) -> sa.Column[str]:
+    return sa.Column(name, sa.Text, nullable=False, **options)  # type: ignore[arg-type]
+
+
+def _time(name: str) -> sa.Column[float]:
+    return sa.Column(name, sa.Double)
+
+
+def _json_or_none(name: str) -> sa.Column[Any]:
+    return sa.Column(name, sa.JSON(none_as_null=True))
+
+
+def _flag(name: str) -> sa.Column[bool]:
+    return sa.Column(name, sa.Boolean, nullable=False, default=False)
+
+
+scans = sa.Table(
+    "scans",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    _text("vendor"),
+    _text("account"),
+    _text("scan"),
+    _text("state"),
+    _text("reason", default=""),
+    _text("source"),
+    sa.Column("details", sa.JSON, nullable=False),
+    sa.Column("generation", sa.Integer, nullable=False, default=0),
+    sa.Column("registered_at", sa.Double, nullable=False),
+    _time("expires_at"),
+    _time("admitted_at"),
+    _time("retired_at"),
+    _flag("activate"),
+    sa.UniqueConstraint("vendor", "account", "scan"),
+    sa.Index("scans_by_state", "vendor", "state", "id"),
+    sa.Index("scans_by_admission", "vendor", "admitted_at"),
+)
+
+generations = sa.Table(
+    "generations",
+    metadata,
+    sa.Column("scan_id", sa.ForeignKey("scans.id"), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    _text("state"),
+    _text("verdict", default=""),
+    _flag("wants_bag"),
+    sa.Column("files", sa.Integer, nullable=False, default=0),
+    sa.Column("bytes", sa.BigInteger, nullable=False, default=0),
+    sa.Column("opened_at", sa.Double, nullable=False),
+    _time("frozen_at"),
+    _time("sealed_at"),
+    _time("audited_at"),
+    sa.Index("generations_by_state", "state", "sealed_at"),
+)
+
+orders = sa.Table(
+    "orders",
+    metadata,
+    sa.Column("id", sa.String(36), primary_key=True),
+    sa.Column("scan_id", sa.ForeignKey("scans.id"), nullable=False),
+    _text("vendor"),
+    _text("account"),
+    sa.Column("generation", sa.Integer, nullable=False),
+    sa.Column("part", sa.Integer, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    _text("state"),
+    _text("outcome", default=""),
+    _text("reason", default=""),
+    sa.Column("queue_class", sa.Integer, nullable=False),
+    sa.Column("sends", sa.Integer, nullable=False, default=0),
+    sa.Column("queued_at", sa.Double, nullable=False),
+    sa.Column("not_before", sa.Double, nullable=False),
+    _time("expires_at"),
+    _time("sent_at"),
+    _time("deadline"),
+    _time("completed_at"),
+    _time("closed_at"),
+    _json_or_none("completion"),
+    sa.Column("request_id", sa.Text),
+    sa.Column("vendor_order", sa.Text),
+    sa.Column("lease_owner", sa.Text),
+    _time("lease_until"),
+    sa.UniqueConstraint("scan_id", "generation", "part", "attempt"),
+    sa.Index(
+        "orders_in_queue", "vendor", "account", "state", "queue_class", "expires_at", "queued_at"
+    ),
+    sa.Index("orders_by_scan", "scan_id", "generation"),
+)
+
+artifacts = sa.Table(
+    "artifacts",
+    metadata,
+    sa.Column("scan_id", sa.ForeignKey("scans.id"), primary_key=True),
+    sa.Column("generation", sa.Integer, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    _text("kind"),
+    _text("vendor_name", default=""),
+    _text("availability"),
+    _text("state"),
+    _text("reason", default=""),
+    sa.Column("order_id", sa.String(36)),
+    sa.Column("size", sa.BigInteger),
+    sa.Column("sha256", sa.String(64)),
+    sa.Column("content_type", sa.Text),
+    sa.Column("checksum", sa.Text),
+    _json_or_none("details"),
+    _time("delivered_at"),
+    _time("verified_at"),
+    sa.Index("artifacts_by_order", "order_id"),
+)
+
+reports = sa.Table(
+    "reports",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("scan_id", sa.ForeignKey("scans.id"), nullable=False),
+    _text("vendor"),
+    sa.Column("generation", sa.Integer, nullable=False),
+    _text("asset"),
+    _text("status"),
+    sa.Column("metadata", sa.JSON, nullable=False),
+    sa.Column("created_at", sa.Double, nullable=False),
+    _time("reported_at"),
+    sa.Column("lease_owner", sa.Text),
+    _time("lease_until"),
+    sa.Index("reports_outstanding", "vendor", "reported_at", "id"),
+    sa.Index("reports_by_scan", "scan_id", "reported_at"),
+)
+
+events = sa.Table(
+    "events",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("scan_id", sa.ForeignKey("scans.id"), nullable=False),
+    sa.Column("order_id", sa.String(36)),
+    sa.Column("at", sa.Double, nullable=False),
+    _text("event"),
+    sa.Column("detail", sa.JSON, nullable=False),
+    sa.Index("events_by_scan", "scan_id", "id"),
+)
+
+inbox = sa.Table(
+    "inbox",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    _text("vendor"),
+    _text("account"),
+    _text("topic"),
+    _text("subject"),
+    sa.Column("headers", sa.JSON, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    _text("state"),
+    _text("reason", default=""),
+    sa.Column("received_at", sa.Double, nullable=False),
+    _time("handled_at"),
+    sa.Index("inbox_unhandled", "vendor", "topic", "state", "id"),
+    sa.Index("inbox_by_subject", "topic", "subject"),
+)
+
+quotas = sa.Table(
+    "quotas",
+    metadata,
+    sa.Column("vendor", sa.Text, primary_key=True),
+    sa.Column("account", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("next_at", sa.Double, nullable=False),
+    sa.Column("granted", sa.BigInteger, nullable=False, default=0),
+)
+
+accounts = sa.Table(
+    "accounts",
+    metadata,
+    sa.Column("vendor", sa.Text, primary_key=True),
+    sa.Column("account", sa.Text, primary_key=True),
+    _time("cooldown_until"),
+    _text("cooldown_reason", default=""),
+    sa.Column("token", sa.LargeBinary),
+    _time("token_expires_at"),
+)
+
+leases = sa.Table(
+    "leases",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("until", sa.Double, nullable=False),
+)

@@ -1,0 +1,139 @@
+"""The ledger summed up for people: lists, counts and ends, read over several tables."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+
+import sqlalchemy as sa
+
+from export_pipeline.ledger.database import Tx
+from export_pipeline.ledger.orders import NEVER, to_order
+from export_pipeline.ledger.registry import to_scan
+from export_pipeline.ledger.rows import (
+    Generation,
+    GenerationState,
+    Order,
+    OrderState,
+    Scan,
+    ScanState,
+)
+from export_pipeline.ledger.schema import generations, orders, reports, scans
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """An order's or a registered scan's place in line: whose it is, and when the scan ends.
+
+    Args:
+        scan_id: row id of the scan; one scan may have several orders.
+        expires_at: seconds since the epoch, None if unknown.
+    """
+
+    scan_id: int
+    expires_at: float | None
+
+
+def find_scans(
+    tx: Tx,
+    *,
+    names: Sequence[str] = (),
+    states: Iterable[ScanState] = (),
+    account: str | None = None,
+    after: int = 0,
+    limit: int = 1000,
+) -> list[Scan]:
+    """Scans in order of registration beyond row id `after`, narrowed by what is given."""
+    query = sa.select(scans).where(scans.c.id > after)
+    if names:
+        query = query.where(scans.c.scan.in_(names))
+    if wanted := list(states):
+        query = query.where(scans.c.state.in_(wanted))
+    if account is not None:
+        query = query.where(scans.c.account == account)
+    return [to_scan(row) for row in tx.all(query.order_by(scans.c.id).limit(limit))]
+
+
+def generations_of(tx: Tx, scan_id: int) -> list[Generation]:
+    """Every generation of a scan, oldest first."""
+    query = sa.select(generations).where(generations.c.scan_id == scan_id)
+    return [_to_generation(row) for row in tx.all(query.order_by(generations.c.number))]
+
+
+def sealed(
+    tx: Tx, *, after: tuple[int, int] = (0, 0), newest: bool = True, limit: int = 1000
+) -> list[tuple[Scan, Generation]]:
+    """Scans with their sealed generations beyond (scan row id, number), in that order.
+
+    Args:
+        newest: leave out a generation once a newer one of its scan is sealed.
+    """
+    here = sa.tuple_(generations.c.scan_id, generations.c.number)
+    query = sa.select(generations).where(
+        generations.c.state == GenerationState.SEALED, here > sa.tuple_(*after)
+    )
+    if newest:
+        newer = generations.alias()
+        query = query.where(
+            ~sa.exists().where(
+                newer.c.scan_id == generations.c.scan_id,
+                newer.c.number > generations.c.number,
+                newer.c.state == GenerationState.SEALED,
+            )
+        )
+    in_order = query.order_by(generations.c.scan_id, generations.c.number).limit(limit)
+    found = [_to_generation(row) for row in tx.all(in_order)]
+    ids = sa.select(in_order.subquery().c.scan_id)
+    owners = {row.id: to_scan(row) for row in tx.all(sa.select(scans).where(scans.c.id.in_(ids)))}
+    return [(owners[generation.scan_id], generation) for generation in found]
+
+
+def accounts(tx: Tx) -> list[tuple[str, str]]:
+    """Vendor and account of every scan that the ledger has."""
+    query = sa.select(scans.c.vendor, scans.c.account).distinct()
+    return sorted((row.vendor, row.account) for row in tx.all(query))
+
+
+def in_queue(tx: Tx, vendor: str, account: str) -> list[Waiting]:
+    """Queued orders in the order in which they are sent, without the backlog's share."""
+    query = sa.select(orders.c.scan_id, orders.c.expires_at).where(
+        orders.c.vendor == vendor,
+        orders.c.account == account,
+        orders.c.state == OrderState.QUEUED,
+    )
+    by_turn = query.order_by(orders.c.queue_class, orders.c.expires_at, orders.c.queued_at)
+    return [
+        Waiting(row.scan_id, None if row.expires_at == NEVER else row.expires_at)
+        for row in tx.all(by_turn)
+    ]
+
+
+def unordered(tx: Tx, vendor: str, account: str) -> list[Waiting]:
+    """Registered scans that nobody has ordered, soonest to expire first."""
+    query = sa.select(scans.c.id, scans.c.expires_at).where(
+        scans.c.vendor == vendor,
+        scans.c.account == account,
+        scans.c.state == ScanState.REGISTERED,
+    )
+    by_turn = query.order_by(scans.c.expires_at.is_(None), scans.c.expires_at, scans.c.id)
+    return [Waiting(row.id, row.expires_at) for row in tx.all(by_turn)]
+
+
+def oldest_open_order(tx: Tx) -> tuple[Order, Scan] | None:
+    """The order that has been open for longest, None with none open."""
+    query = sa.select(orders).where(orders.c.state != OrderState.CLOSED)
+    row = tx.one_or_none(query.order_by(orders.c.queued_at).limit(1))
+    if row is None:
+        return None
+    order = to_order(row)
+    owner = tx.connection.execute(sa.select(scans).where(scans.c.id == order.scan_id)).one()
+    return order, to_scan(owner)
+
+
+def count_unreported(tx: Tx) -> int:
+    """How many settled things Dagster has not been told."""
+    query = sa.select(sa.func.count()).select_from(reports).where(reports.c.reported_at.is_(None))
+    return int(tx.connection.execute(query).scalar_one())
+
+
+def _to_generation(row: sa.Row[tuple[object, ...]]) -> Generation:
+    values = {field.name: getattr(row, field.name) for field in fields(Generation)}
+    return Generation(**{**values, "state": GenerationState(row.state)})

@@ -1,0 +1,193 @@
+"""Every setting, read from environment variables; nothing needs to be set to load definitions."""
+
+import re
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from export_pipeline.errors import ConfigError
+from export_pipeline.ledger.database import sqlite_url
+from export_pipeline.scans import DEFAULT_ACCOUNT
+
+HOME_VARIABLE = "EXPORT_PIPELINE_HOME"
+DEFAULT_HOME = ".export_pipeline"
+SECRET_FILE = "receiver-secret"
+SECRET_BYTES = 32
+ACCOUNT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
+_SEPARATORS = re.compile(r"[,\s]+")
+
+
+class CopyleaksAccount(BaseModel):
+    """One set of Copyleaks credentials, under the short name by which the team knows it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    email: str
+    key: SecretStr
+
+
+def _variable(default: Any, name: str, meaning: str, **limits: Any) -> Any:
+    return Field(default=default, alias=name, description=meaning, **limits)
+
+
+class Settings(BaseModel):
+    """What the environment says. The alias of a field is its variable, its description the help."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    home: Path
+    ledger_url: str = _variable(
+        "", "EXPORT_LEDGER_URL", "Ledger's SQLAlchemy URL; empty: SQLite in the home"
+    )
+    storage_url: str = _variable(
+        "", "EXPORT_STORAGE_URL", "Where the archive lies; empty: `archive` in the home"
+    )
+    receiver_url: str = _variable(
+        "http://127.0.0.1:8484",
+        "EXPORT_RECEIVER_URL",
+        "Public address of the receiver, as the vendors reach it",
+    )
+    receiver_secret: SecretStr | None = _variable(
+        None,
+        "EXPORT_RECEIVER_SECRET",
+        "Key from which all our tokens derive; empty: a file in the home",
+    )
+    receiver_secret_previous: SecretStr | None = _variable(
+        None, "EXPORT_RECEIVER_SECRET_PREVIOUS", "The key before, still accepted"
+    )
+    active_scans: Annotated[int, Field(ge=1)] = _variable(
+        50_000, "EXPORT_ACTIVE_SCANS", "Most scans that have a Dagster partition at one time"
+    )
+    run_wait: Annotated[float, Field(ge=0)] = _variable(
+        300.0, "EXPORT_RUN_WAIT", "Seconds that a run by hand waits for the vendor"
+    )
+    order_deadline: Annotated[float, Field(gt=0)] = _variable(
+        7_200.0, "EXPORT_ORDER_DEADLINE", "Seconds from the first send until an order is given up"
+    )
+    order_patience: Annotated[float, Field(gt=0)] = _variable(
+        600.0,
+        "EXPORT_ORDER_PATIENCE",
+        "Seconds without a completion webhook until the reconciler looks in the store",
+    )
+    attempts: Annotated[int, Field(ge=1)] = _variable(
+        3, "EXPORT_ATTEMPTS", "Orders for one artifact before it is missing"
+    )
+    order_on_webhook: bool = _variable(
+        True, "EXPORT_ORDER_ON_WEBHOOK", "Order a scan as soon as its webhook registers it"
+    )
+    sensor_seconds: Annotated[int, Field(ge=1)] = _variable(
+        30, "EXPORT_SENSOR_SECONDS", "Least seconds between two ticks of a sensor"
+    )
+    batch_size: Annotated[int, Field(ge=1, le=1000)] = _variable(
+        500, "EXPORT_BATCH_SIZE", "Scans that one Dagster run of a backfill works on"
+    )
+    copyleaks_artifacts: tuple[str, ...] = _variable(
+        (),
+        "EXPORT_COPYLEAKS_ARTIFACTS",
+        "Artifacts that every scan has where its own record does not say; empty: unknown",
+    )
+    copyleaks_exports_per_minute: Annotated[int, Field(ge=1)] = _variable(
+        10, "EXPORT_COPYLEAKS_EXPORTS_PER_MINUTE", "Copyleaks's limit on export calls"
+    )
+    copyleaks_requests_per_second: Annotated[int, Field(ge=1)] = _variable(
+        10, "EXPORT_COPYLEAKS_REQUESTS_PER_SECOND", "Copyleaks's limit on all calls"
+    )
+    copyleaks_max_retries: Annotated[int, Field(ge=1, le=12)] = _variable(
+        3, "EXPORT_COPYLEAKS_MAX_RETRIES", "Uploads that Copyleaks tries per artifact"
+    )
+    copyleaks_api_url: str = _variable(
+        "https://api.copyleaks.com", "EXPORT_COPYLEAKS_API_URL", "Copyleaks's API"
+    )
+    copyleaks_login_url: str = _variable(
+        "https://id.copyleaks.com", "EXPORT_COPYLEAKS_LOGIN_URL", "Copyleaks's login"
+    )
+    copyleaks_accounts: tuple[CopyleaksAccount, ...] = ()
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str], home: Path | None = None) -> "Settings":
+        """Read the settings; `home` overrides `EXPORT_PIPELINE_HOME`.
+
+        Raises:
+            ConfigError: names the variable that cannot be used and why.
+        """
+        values: dict[str, Any] = {
+            name: value for name, value in env.items() if name.startswith("EXPORT_") and value
+        }
+        listed = "EXPORT_COPYLEAKS_ARTIFACTS"
+        if listed in values:
+            values[listed] = tuple(_SEPARATORS.split(values[listed].strip(", ")))
+        values["home"] = (home or Path(env.get(HOME_VARIABLE) or DEFAULT_HOME)).absolute()
+        values["copyleaks_accounts"] = tuple(_copyleaks_accounts(env))
+        try:
+            settings = cls.model_validate(values)
+        except ValidationError as error:
+            raise ConfigError(_in_words(error)) from None
+        return settings.model_copy(
+            update={
+                "ledger_url": settings.ledger_url or sqlite_url(settings.home),
+                "storage_url": settings.storage_url or (settings.home / "archive").as_uri(),
+                "receiver_url": settings.receiver_url.rstrip("/"),
+            }
+        )
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The receiver's keys, current first: from the environment, else from the home.
+
+        Raises:
+            ConfigError: there is neither.
+        """
+        current = self.receiver_secret.get_secret_value() if self.receiver_secret else ""
+        file = self.home / SECRET_FILE
+        if not current and file.exists():
+            current = file.read_text().strip()
+        if not current:
+            raise ConfigError(
+                "EXPORT_RECEIVER_SECRET is not set: set it to a long random text, or make a home"
+                " that holds one with `export-pipeline check --init`"
+            )
+        previous = self.receiver_secret_previous
+        return (current, *([previous.get_secret_value()] if previous else []))
+
+    def make_home(self) -> None:
+        """Make the home with a receiver key of its own, readable by this user only."""
+        self.home.mkdir(parents=True, exist_ok=True)
+        file = self.home / SECRET_FILE
+        if self.receiver_secret is None and not file.exists():
+            file.touch(mode=0o600)
+            file.write_text(secrets.token_urlsafe(SECRET_BYTES))
+
+
+def _copyleaks_accounts(env: Mapping[str, str]) -> list[CopyleaksAccount]:
+    extra = env.get("EXPORT_COPYLEAKS_ACCOUNTS", "").strip(", ")
+    names = [DEFAULT_ACCOUNT, *(_SEPARATORS.split(extra) if extra else [])]
+    found = [_copyleaks_account(env, name) for name in dict.fromkeys(names)]
+    return [account for account in found if account is not None]
+
+
+def _copyleaks_account(env: Mapping[str, str], name: str) -> CopyleaksAccount | None:
+    if not ACCOUNT_NAME.fullmatch(name):
+        raise ConfigError(
+            f"EXPORT_COPYLEAKS_ACCOUNTS: {name!r} is not an account name: use 1 to 31 of"
+            " a-z 0-9 _ -, beginning with a letter or digit"
+        )
+    infix = "" if name == DEFAULT_ACCOUNT else f"{name.upper().replace('-', '_')}_"
+    variables = [f"EXPORT_COPYLEAKS_{infix}{part}" for part in ("EMAIL", "KEY")]
+    email, key = (env.get(variable, "") for variable in variables)
+    if not email and not key and name == DEFAULT_ACCOUNT:
+        return None
+    for variable, value in zip(variables, (email, key), strict=True):
+        if not value:
+            raise ConfigError(f"{variable} is not set: Copyleaks account {name!r} needs it")
+    return CopyleaksAccount(name=name, email=email, key=SecretStr(key))
+
+
+def _in_words(error: ValidationError) -> str:
+    return "; ".join(
+        f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+        for problem in error.errors(include_input=False, include_url=False)
+    )

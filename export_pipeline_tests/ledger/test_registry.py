@@ -1,0 +1,170 @@
+import pytest
+
+from export_pipeline.errors import UnknownScan
+from export_pipeline.ledger import events, registry, reports
+from export_pipeline.ledger.database import KEYS_PER_QUERY, Ledger, Tx
+from export_pipeline.ledger.rows import Scan, ScanState
+from export_pipeline.scans import ScanKey
+from export_pipeline_tests.ledger.conftest import SteppedClock
+
+
+def key(name: str, account: str = "default") -> ScanKey:
+    return ScanKey("copyleaks", account, name)
+
+
+def register(tx: Tx, *names: str) -> list[Scan]:
+    return [registry.register(tx, key(name), source="test")[0] for name in names]
+
+
+def admit(tx: Tx, active_limit: int, chunk: int = 100) -> list[str]:
+    chosen = registry.admit(tx, "copyleaks", active_limit=active_limit, chunk=chunk)
+    return [scan.scan for scan in chosen]
+
+
+def retire(tx: Tx, active_limit: int, chunk: int = 100) -> list[str]:
+    chosen = registry.retire(tx, "copyleaks", active_limit=active_limit, chunk=chunk)
+    return [scan.scan for scan in chosen]
+
+
+def test_registering_the_same_again_changes_nothing(ledger: Ledger, clock: SteppedClock) -> None:
+    told = {"ids": ("a", "b"), "pages": None, "source": {"words": 3}}
+    with ledger.write() as tx:
+        first, changed = registry.register(
+            tx, key("one"), source="webhook", details=told, expires_at=5.5
+        )
+        assert changed
+    clock.step(60)
+    with ledger.write() as tx:
+        for again in (told, {"pages": None}, None):
+            assert registry.register(
+                tx, key("one"), source="import", details=again, expires_at=5.5
+            ) == (first, False)
+        assert registry.register(tx, key("one"), source="import") == (first, False)
+        assert [event.event for event in events.history(tx, first.id)] == ["registered"]
+
+
+def test_registering_again_adds_what_is_new_and_unlearns_nothing(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        registry.register(tx, key("one"), source="import", details={"a": 1, "b": 2})
+        scan, changed = registry.register(
+            tx, key("one"), source="webhook", details={"a": None, "b": 3, "c": 4}, expires_at=9.0
+        )
+        assert changed
+        assert (scan.details, scan.expires_at) == ({"a": 1, "b": 3, "c": 4}, 9.0)
+        assert scan.source == "import"
+        assert [event.event for event in events.history(tx, scan.id)] == [
+            "registered",
+            "registered again",
+        ]
+
+
+def test_a_scan_is_found_by_its_whole_name(ledger: Ledger) -> None:
+    hostile = key("a/../b%2f;:\"<x>'")
+    with ledger.write() as tx:
+        scan, _ = registry.register(tx, hostile, source="test")
+        assert registry.get(tx, hostile) == registry.by_id(tx, scan.id) == scan
+        assert scan.key == hostile
+        assert registry.find(tx, key(hostile.scan, "other")) is None
+        with pytest.raises(UnknownScan, match="no scan 'two' of copyleaks account 'default'"):
+            registry.get(tx, key("two"))
+
+
+def test_many_scans_are_found_at_once_over_accounts_and_beyond_one_query(ledger: Ledger) -> None:
+    keys = [key(f"scan {number}") for number in range(KEYS_PER_QUERY + 1)]
+    keys += [key("scan 0", "other"), ScanKey("laserfiche", "default", "scan 0")]
+    with ledger.write() as tx:
+        for one in keys:
+            registry.register(tx, one, source="test")
+        registry.register(tx, key("not asked for"), source="test")
+        found = registry.find_many(tx, [*keys, key("unknown"), key("scan 1", "other")])
+        assert set(found) == set(keys)
+        assert all(scan.key == one for one, scan in found.items())
+        assert registry.find_many(tx, []) == {}
+
+
+def test_scans_are_paged_by_state_in_order_of_registration(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        one, two, three = register(tx, "one", "two", "three")
+        registry.settle(tx, two.id, ScanState.FAILED, "no credentials")
+        states = [ScanState.REGISTERED]
+        assert [scan.id for scan in registry.page(tx, "copyleaks", states)] == [one.id, three.id]
+        assert [scan.id for scan in registry.page(tx, None, states, after=one.id)] == [three.id]
+        assert registry.page(tx, "laserfiche", states) == []
+        assert registry.by_id(tx, two.id).reason == "no credentials"
+        assert registry.count_by_state(tx, "copyleaks") == {"registered": 2, "failed": 1}
+
+
+def test_what_the_vendor_deletes_first_comes_first_and_unknown_ends_last(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        for name, end in (("never", None), ("late", 99.0), ("soon", 9.0), ("ordered", 1.0)):
+            registry.register(tx, key(name), source="test", expires_at=end)
+        registry.set_generation(tx, registry.get(tx, key("ordered")).id, 1)
+        found = registry.soonest_to_expire(tx, "copyleaks", 10)
+    assert [scan.scan for scan in found] == ["soon", "late", "never"]
+
+
+def test_scans_are_admitted_up_to_the_limit_and_in_chunks(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        register(tx, "one", "two", "three", "four")
+        assert admit(tx, active_limit=3, chunk=2) == ["one", "two"]
+        assert admit(tx, active_limit=3) == ["three"]
+        assert admit(tx, active_limit=3) == []
+        assert registry.count_active(tx, "copyleaks") == 3
+
+
+def test_activated_and_ordered_scans_are_admitted_whatever_the_limit(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        scans = register(tx, "one", "two", "three", "four")
+        assert admit(tx, active_limit=1) == ["one"]
+        registry.activate(tx, scans[2].id)
+        registry.set_generation(tx, scans[3].id, 1)
+        assert admit(tx, active_limit=1) == ["three", "four"]
+        assert admit(tx, active_limit=1) == []
+
+
+def test_settled_scans_are_retired_only_to_make_room(
+    ledger: Ledger, clock: SteppedClock
+) -> None:
+    with ledger.write() as tx:
+        scans = register(tx, "failed", "old", "young")
+    for scan in scans:
+        clock.step(1)
+        with ledger.write() as tx:
+            registry.mark_admitted(tx, [scan.id])
+    with ledger.write() as tx:
+        states = (ScanState.FAILED, ScanState.ARCHIVED, ScanState.EXPIRED)
+        for scan, state in zip(scans, states, strict=True):
+            registry.settle(tx, scan.id, state)
+        assert retire(tx, active_limit=3) == []
+        register(tx, "waiting")
+        assert retire(tx, active_limit=3) == ["old"]
+        assert admit(tx, active_limit=3) == ["waiting"]
+        assert retire(tx, active_limit=1) == ["young"]
+        assert retire(tx, active_limit=1) == []
+
+
+def test_a_scan_that_has_a_report_to_show_is_not_retired(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        (scan,) = register(tx, "one")
+        registry.mark_admitted(tx, [scan.id])
+        registry.settle(tx, scan.id, ScanState.ARCHIVED)
+        reports.add(
+            tx, scan_id=scan.id, vendor="copyleaks", generation=1, asset="bag", status="sealed"
+        )
+        assert retire(tx, active_limit=0) == []
+        taken = reports.take(tx, "copyleaks", "me", limit=1, seconds=60)
+        reports.shown(tx, [report.id for report in taken])
+        assert retire(tx, active_limit=0) == ["one"]
+
+
+def test_a_retired_scan_stays_away_until_it_is_activated_or_ordered(ledger: Ledger) -> None:
+    """A scan activated while it was in the UI came back at each tick after it was retired."""
+    with ledger.write() as tx:
+        (scan,) = register(tx, "one")
+        assert admit(tx, active_limit=1) == ["one"]
+        registry.activate(tx, scan.id)
+        registry.settle(tx, scan.id, ScanState.ARCHIVED)
+        assert retire(tx, active_limit=0) == ["one"]
+        assert admit(tx, active_limit=1) == []
+        registry.activate(tx, scan.id)
+        assert admit(tx, active_limit=1) == ["one"]
