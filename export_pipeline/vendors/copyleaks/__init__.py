@@ -1,0 +1,1 @@
+"""Copyleaks: plagiarism reports, pushed by the vendor (seed 000, FACTS part 1)."""

@@ -1,0 +1,158 @@
+"""Copyleaks's artifacts: their kinds, which of them a scan has, how they open."""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Any, BinaryIO
+
+from pydantic import ValidationError
+from pypdf import PdfReader
+
+from export_pipeline.errors import Unreadable
+from export_pipeline.ledger.rows import Scan
+from export_pipeline.scans import escape
+from export_pipeline.vendors.copyleaks.models import RESULTS_PER_EXPORT, ScanDetails, problems
+from export_pipeline.vendors.copyleaks.shapes import (
+    AiDetectionShape,
+    CrawledVersionShape,
+    OverviewShape,
+    ResultShape,
+    Shape,
+    WritingFeedbackShape,
+)
+from export_pipeline.vendors.vendor import ArtifactKind, Availability, PlannedArtifact
+
+RESULTS = "results"
+CRAWLED_VERSION = "crawled_version"
+PDF_REPORT = "pdf_report"
+JSON_TYPE = "application/json"
+PDF_TYPE = "application/pdf"
+
+NO_IDS = (
+    "no webhook told this scan's result ids: import its `completed` webhook's body with"
+    " `export-pipeline inbox import`, then retry"
+)
+
+
+def _opens_as(shape: type[Shape]) -> Callable[[BinaryIO], dict[str, Any]]:
+    def opener(file: BinaryIO) -> dict[str, Any]:
+        try:
+            shape.model_validate_json(file.read())
+        except ValidationError as error:
+            reason = f"not the JSON that the vendor documents: {problems(error)}"
+            raise Unreadable(reason) from None
+        return {}
+
+    return opener
+
+
+def _open_pdf(file: BinaryIO) -> dict[str, Any]:
+    try:
+        pages = len(PdfReader(file, strict=True).pages)
+    except Exception as error:
+        raise Unreadable(f"not a readable PDF: {error or type(error).__name__}") from error
+    if not pages:
+        raise Unreadable("a PDF without pages")
+    return {"pages": pages}
+
+
+KINDS = (
+    ArtifactKind(
+        RESULTS,
+        "Each source found to be like the document, with the passages alike: one file a source.",
+        JSON_TYPE,
+        _opens_as(ResultShape),
+    ),
+    ArtifactKind(
+        CRAWLED_VERSION,
+        "The document's text as the vendor read it, with what was left out of the scan.",
+        JSON_TYPE,
+        _opens_as(CrawledVersionShape),
+    ),
+    ArtifactKind(
+        PDF_REPORT,
+        "The report for people, if the scan was submitted with `pdf.create`.",
+        PDF_TYPE,
+        _open_pdf,
+    ),
+    ArtifactKind(
+        "ai_detection",
+        "Which passages an AI wrote, if submitted with `aiGeneratedText.detect`.",
+        JSON_TYPE,
+        _opens_as(AiDetectionShape),
+    ),
+    ArtifactKind(
+        "writing_feedback",
+        "Corrections of grammar and style, if submitted with `writingFeedback.enable`.",
+        JSON_TYPE,
+        _opens_as(WritingFeedbackShape),
+    ),
+    ArtifactKind(
+        "overview",
+        "The vendor's summary of the scan, if submitted with `overview.enable`.",
+        JSON_TYPE,
+        _opens_as(OverviewShape),
+    ),
+)
+KIND_NAMES = tuple(kind.name for kind in KINDS)
+
+
+def plan(scan: Scan, configured: Collection[str]) -> list[PlannedArtifact]:
+    """Every artifact of the scan with what is known of it.
+
+    Args:
+        scan: its `details` are a `ScanDetails`.
+        configured: kinds that every scan has whose own record does not say; empty: unknown.
+    """
+    details = ScanDetails.model_validate(scan.details)
+    singles = (kind for kind in KINDS if kind.name != RESULTS)
+    return [
+        *_results(details.result_ids),
+        *(_single(kind, details, configured) for kind in singles),
+    ]
+
+
+def parts(artifacts: Sequence[PlannedArtifact]) -> list[list[PlannedArtifact]]:
+    """Split into orders of at most `RESULTS_PER_EXPORT` results; the first takes all else."""
+    results = [artifact for artifact in artifacts if artifact.kind == RESULTS]
+    others = [artifact for artifact in artifacts if artifact.kind != RESULTS]
+    first = [*others, *results[:RESULTS_PER_EXPORT]]
+    starts = range(RESULTS_PER_EXPORT, len(results), RESULTS_PER_EXPORT)
+    later = [results[start : start + RESULTS_PER_EXPORT] for start in starts]
+    return [first, *later] if first else []
+
+
+def _results(result_ids: Sequence[str] | None) -> Iterator[PlannedArtifact]:
+    if result_ids is None:
+        yield _planned(RESULTS, RESULTS, Availability.MISSING, NO_IDS)
+    elif not result_ids:
+        yield _planned(RESULTS, RESULTS, Availability.ABSENT, "the scan has no results")
+    else:
+        for result_id in dict.fromkeys(result_ids):
+            yield PlannedArtifact(RESULTS, f"{RESULTS}/{escape(result_id)}.json", result_id)
+
+
+def _single(
+    kind: ArtifactKind, details: ScanDetails, configured: Collection[str]
+) -> PlannedArtifact:
+    suffix = "pdf" if kind.media_type == PDF_TYPE else "json"
+    return _planned(kind.name, f"{kind.name}.{suffix}", *_known(kind.name, details, configured))
+
+
+def _known(
+    kind: str, details: ScanDetails, configured: Collection[str]
+) -> tuple[Availability, str]:
+    enabled = (details.enabled or {}).get(kind)
+    if kind == CRAWLED_VERSION:
+        return Availability.EXPECTED, ""
+    if kind == PDF_REPORT and details.pdf_alert:
+        return Availability.ABSENT, f"the vendor made no PDF: {details.pdf_alert}"
+    if enabled is False:
+        return Availability.ABSENT, "not switched on when the scan was submitted"
+    if enabled or kind in configured:
+        return Availability.EXPECTED, ""
+    if configured:
+        return Availability.ABSENT, "not among EXPORT_COPYLEAKS_ARTIFACTS"
+    return Availability.UNKNOWN, ""
+
+
+def _planned(kind: str, name: str, availability: Availability, reason: str) -> PlannedArtifact:
+    return PlannedArtifact(kind, name, availability=availability, reason=reason)

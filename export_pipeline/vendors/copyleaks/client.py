@@ -1,0 +1,214 @@
+"""Copyleaks's API for one account: order an export, have a webhook sent again."""
+
+import asyncio
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from http import HTTPStatus
+from urllib.parse import parse_qsl, quote, urlsplit
+
+import httpx
+from pydantic import ValidationError
+
+from export_pipeline.errors import OrderRefused, VendorError, VendorUnavailable
+from export_pipeline.ledger.database import Ledger
+from export_pipeline.ledger.quotas import Quota
+from export_pipeline.settings import CopyleaksAccount, Settings
+from export_pipeline.storage.store import UploadTarget
+from export_pipeline.vendors.copyleaks.artifacts import KIND_NAMES, RESULTS
+from export_pipeline.vendors.copyleaks.login import VENDOR, Login
+from export_pipeline.vendors.copyleaks.models import (
+    ID,
+    Destination,
+    ErrorFacts,
+    ExportRequest,
+    ResultDestination,
+    problems,
+    read_error,
+)
+from export_pipeline.vendors.http import Answer, Call, failure, send
+from export_pipeline.vendors.pacing import Sleep, wait_turn
+from export_pipeline.vendors.vendor import Placement, Receipt
+
+TURN_SECONDS = 60.0
+"""The longest that a call waits for its turn after a login made its first turn stale."""
+WHOLE_SECONDS = 100.0
+"""The longest that placing an order takes: less than the lease under which the workflow sends."""
+_FIELD = re.compile(r"[A-Za-z]+")
+_KIND_OF_FIELD = {name.replace("_", ""): name for name in KIND_NAMES}
+
+
+def export_quotas(settings: Settings) -> tuple[Quota, Quota]:
+    """What one export call uses (FACTS 1.8): exports a minute, requests a second."""
+    return (
+        Quota("exports per minute", settings.copyleaks_exports_per_minute, 60),
+        Quota("requests per second", settings.copyleaks_requests_per_second, 1),
+    )
+
+
+class CopyleaksClient:
+    """The calls of one account. Every error names the scan and keeps the vendor's request id."""
+
+    def __init__(
+        self,
+        account: CopyleaksAccount,
+        settings: Settings,
+        ledger: Ledger,
+        http: Callable[[], httpx.AsyncClient],
+        *,
+        clock: Callable[[], float],
+        sleep: Sleep,
+    ) -> None:
+        self.login = Login(
+            account, settings.copyleaks_login_url, ledger, http, clock=clock, sleep=sleep
+        )
+        self._account = account.name
+        self._settings = settings
+        self._ledger = ledger
+        self._http = http
+        self._clock = clock
+        self._sleep = sleep
+        self._quotas = export_quotas(settings)
+
+    async def export(self, placement: Placement) -> Receipt:
+        """Send one order; the quotas of the call are claimed by the caller (seed 000).
+
+        Raises:
+            VendorError: see `classify`; a refused order's `fields` are our artifact kinds.
+        """
+        scan, order = placement.scan.scan, placement.order.id
+        call = Call(VENDOR, self._account, "the export", scan, _secrets(placement))
+        path = f"/v3/downloads/{_segment(call, scan)}/export/{_segment(call, order)}"
+        body = export_body(call, placement, self._settings.copyleaks_max_retries)
+        answer = await self._send(call, path, body, self._quotas)
+        return Receipt(request_id=answer.request_id)
+
+    async def resend_webhook(self, scan: str) -> None:
+        """Have the vendor send a finished scan's status webhook again (FACTS 1.6).
+
+        Raises:
+            VendorError: see `classify`.
+        """
+        call = Call(VENDOR, self._account, "the resend of the webhook", scan)
+        path = f"/v3/scans/{_segment(call, scan)}/webhooks/resend"
+        requests = self._quotas[1:]
+        await self._turn(call, requests)
+        await self._send(call, path, None, requests)
+
+    async def _send(
+        self, call: Call, path: str, body: bytes | None, quotas: Sequence[Quota]
+    ) -> Answer:
+        try:
+            async with asyncio.timeout(WHOLE_SECONDS):
+                return await self._send_with_token(call, path, body, quotas)
+        except TimeoutError:
+            pass
+        raise call.error(
+            VendorUnavailable,
+            f"not done within {WHOLE_SECONDS:.0f} s, login and turn included;"
+            " it is tried again by itself",
+        )
+
+    async def _send_with_token(
+        self, call: Call, path: str, body: bytes | None, quotas: Sequence[Quota]
+    ) -> Answer:
+        """Send with the account's token; a refused token is renewed once."""
+        token = await self.login.cached()
+        if token is None:
+            token = await self._fresh(call, quotas)
+        answer = await self._post(call, token, path, body)
+        if answer.status == HTTPStatus.UNAUTHORIZED:
+            token = await self._fresh(call, quotas, refused=token)
+            answer = await self._post(call, token, path, body)
+        if not answer.is_success:
+            raise self._failure(replace(call, secrets=(*call.secrets, token)), answer)
+        return answer
+
+    async def _fresh(self, call: Call, quotas: Sequence[Quota], refused: str | None = None) -> str:
+        token = await self.login.renew(call.scan, refused=refused)
+        # A login takes seconds: used after it, the turn claimed before would crowd later ones.
+        await self._turn(call, quotas)
+        return token
+
+    async def _turn(self, call: Call, quotas: Sequence[Quota]) -> None:
+        await wait_turn(self._ledger, call, quotas, longest_seconds=TURN_SECONDS, sleep=self._sleep)
+
+    async def _post(self, call: Call, token: str, path: str, body: bytes | None) -> Answer:
+        headers = {"Authorization": f"Bearer {token}"}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        url = self._settings.copyleaks_api_url.rstrip("/") + path
+        return await send(self._http(), call, "POST", url, headers=headers, content=body)
+
+    def _failure(self, call: Call, answer: Answer) -> VendorError:
+        said = read_error(answer.body)
+        error = failure(call, answer, said=said.text, now=self._clock())
+        if isinstance(error, OrderRefused):
+            error.fields = refused_kinds(said)
+        return error
+
+
+def export_body(call: Call, placement: Placement, upload_tries: int) -> bytes:
+    """The body of the export call that asks for `placement`.
+
+    Raises:
+        OrderRefused: the vendor would not take it; nothing was sent.
+    """
+    results: list[ResultDestination] = []
+    singles: dict[str, Destination] = {}
+    try:
+        for name, target in placement.targets.items():
+            kind = placement.kinds[name]
+            if kind == RESULTS:
+                result_id = placement.vendor_names[name]
+                results.append(ResultDestination(id=result_id, **_destination(target)))
+            else:
+                singles[kind] = Destination(**_destination(target))
+        return ExportRequest(
+            completion_webhook=placement.completion.url,
+            completion_webhook_headers=list(placement.completion.headers),
+            max_retries=upload_tries,
+            developer_payload=placement.order.id,
+            results=results,
+            **singles,
+        ).to_bytes()
+    except ValidationError as error:
+        reason = problems(error)
+    raise call.error(OrderRefused, f"not sent, the vendor would refuse it: {reason}")
+
+
+def refused_kinds(said: ErrorFacts) -> tuple[str, ...]:
+    """Our artifact kinds that an error's details name, e.g. `results[3].id` or `pdfReport`."""
+    roots = [_FIELD.search(detail.param) for detail in said.details]
+    kinds = [_KIND_OF_FIELD.get(root.group().lower()) for root in roots if root]
+    return tuple(dict.fromkeys(kind for kind in kinds if kind is not None))
+
+
+def _destination(target: UploadTarget) -> dict[str, object]:
+    return {"verb": target.verb, "endpoint": target.url, "headers": list(target.headers)}
+
+
+def _segment(call: Call, vendor_id: str) -> str:
+    try:
+        return quote(ID.validate_python(vendor_id), safe="")
+    except ValidationError:
+        pass
+    raise call.error(
+        OrderRefused,
+        "not sent, an id of Copyleaks has 3 to 36 of the characters that it documents, and"
+        f" {vendor_id!r} has not: correct the scan's id where it was imported",
+    )
+
+
+def _secrets(placement: Placement) -> tuple[str, ...]:
+    """All that carries authority in the body, also in the pieces that a vendor may quote."""
+    targets = [placement.completion, *placement.targets.values()]
+    headers = [value for target in targets for _, value in target.headers]
+    urls = [piece for target in targets for piece in _pieces(target.url)]
+    return tuple(dict.fromkeys([*urls, *headers]))
+
+
+def _pieces(url: str) -> list[str]:
+    parts = urlsplit(url)
+    values = [value for _, value in parse_qsl(parts.query)]
+    return [url, parts.path, parts.path.rpartition("/")[2], parts.query, *values]

@@ -1,0 +1,270 @@
+"""Copyleaks as the workflow knows it: `Vendor` over all configured accounts."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Self, TypeVar
+from urllib.parse import unquote, urlsplit
+from weakref import WeakKeyDictionary
+
+import httpx
+from pydantic import BaseModel, ValidationError
+
+from export_pipeline.errors import BadInput, ConfigError, ExportPipelineError
+from export_pipeline.ledger.database import Ledger
+from export_pipeline.ledger.quotas import Quota
+from export_pipeline.ledger.rows import Order, Scan
+from export_pipeline.settings import Settings
+from export_pipeline.vendors.copyleaks.artifacts import KIND_NAMES, KINDS, parts, plan
+from export_pipeline.vendors.copyleaks.client import CopyleaksClient, export_quotas
+from export_pipeline.vendors.copyleaks.login import VENDOR
+from export_pipeline.vendors.copyleaks.models import (
+    CompletedWebhook,
+    CreditsCheckedWebhook,
+    ErrorWebhook,
+    ExportCompleted,
+    ExportTask,
+    IndexedWebhook,
+    ScanDetails,
+    ScannedDocument,
+    problems,
+)
+from export_pipeline.vendors.http import make_client
+from export_pipeline.vendors.pacing import Sleep
+from export_pipeline.vendors.vendor import (
+    ArtifactKind,
+    Completion,
+    Delivery,
+    Placement,
+    PlannedArtifact,
+    Receipt,
+    Registration,
+)
+
+MAX_SCAN_LIFE = timedelta(hours=2880)
+"""FACTS 1.2: the longest `expiration`. Webhooks do not tell a scan's own, so it may end sooner."""
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_QUIET_WEBHOOKS: dict[str, type[BaseModel]] = {
+    "creditschecked": CreditsCheckedWebhook,
+    "indexed": IndexedWebhook,
+}
+
+Payload = TypeVar("Payload", bound=BaseModel)
+
+
+class Copyleaks:
+    """The vendor Copyleaks; an async context manager that closes its connections.
+
+    Args:
+        settings: accounts, addresses and limits.
+        ledger: tokens, leases and quotas.
+        http: makes the HTTP client, one per event loop at first use.
+        clock: seconds since the epoch.
+        sleep: waits for the seconds it is given.
+
+    Raises:
+        ConfigError: EXPORT_COPYLEAKS_ARTIFACTS names something that is no artifact.
+    """
+
+    name = VENDOR
+    kinds: Sequence[ArtifactKind] = KINDS
+    pushes = True
+
+    def __init__(
+        self,
+        settings: Settings,
+        ledger: Ledger,
+        *,
+        http: Callable[[], httpx.AsyncClient] = make_client,
+        clock: Callable[[], float] = time.time,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self._configured = _known_kinds(settings.copyleaks_artifacts)
+        self._settings = settings
+        self._make_http = http
+        self._https: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient]
+        self._https = WeakKeyDictionary()
+        self._clients = {
+            account.name: CopyleaksClient(
+                account, settings, ledger, self._http, clock=clock, sleep=sleep
+            )
+            for account in settings.copyleaks_accounts
+        }
+
+    async def __aenter__(self) -> Self:
+        """Nothing is opened before it is needed."""
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close what this event loop opened."""
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections of the running event loop."""
+        client = self._https.pop(asyncio.get_running_loop(), None)
+        if client is not None:
+            await client.aclose()
+
+    @property
+    def accounts(self) -> Sequence[str]:
+        """The accounts in the environment."""
+        return list(self._clients)
+
+    def client(self, account: str) -> CopyleaksClient:
+        """The API of one account.
+
+        Raises:
+            ConfigError: the account has no credentials.
+        """
+        found = self._clients.get(account)
+        if found is None:
+            raise ConfigError(
+                f"Copyleaks account {account!r} has no credentials: set EXPORT_COPYLEAKS_EMAIL"
+                " and EXPORT_COPYLEAKS_KEY, for another than the default account with its name"
+                " between, and name it in EXPORT_COPYLEAKS_ACCOUNTS"
+            )
+        return found
+
+    def quotas(self, account: str) -> Sequence[Quota]:  # noqa: ARG002 - alike for all accounts
+        """Exports a minute, then requests a second."""
+        return export_quotas(self._settings)
+
+    def plan(self, scan: Scan) -> Sequence[PlannedArtifact]:
+        """Every artifact of the scan with what is known of it."""
+        return plan(scan, self._configured)
+
+    def parts(self, artifacts: Sequence[PlannedArtifact]) -> Sequence[Sequence[PlannedArtifact]]:
+        """Orders of at most 1,000 results."""
+        return parts(artifacts)
+
+    async def place(self, placement: Placement) -> Receipt:
+        """Send one order.
+
+        Raises:
+            VendorError: see errors.py.
+            ConfigError: the account has no credentials.
+        """
+        return await self.client(placement.order.account).export(placement)
+
+    async def ask(self, orders: Sequence[Order]) -> Mapping[str, Completion]:  # noqa: ARG002
+        """Nothing: the vendor has no endpoint that tells how an export stands (FACTS 0)."""
+        return {}
+
+    def read_registration(self, status: str, body: bytes) -> Registration | None:
+        """Read a scan's webhook; `status` is what the vendor put for its token, in any case.
+
+        Raises:
+            BadInput: the body is not what the vendor documents.
+        """
+        word = status.casefold()
+        if word == "completed":
+            return _completed(_parse(CompletedWebhook, body))
+        if word == "error":
+            return _failed(_parse(ErrorWebhook, body))
+        if word in _QUIET_WEBHOOKS:
+            _parse(_QUIET_WEBHOOKS[word], body)
+        return None
+
+    def read_completion(self, body: bytes, endpoints: Mapping[str, str]) -> Completion:
+        """Read `export-completed`; queries of endpoints are not compared, they may be cut off.
+
+        Raises:
+            BadInput: the body is not what the vendor documents, or says that it is not complete.
+        """
+        webhook = _parse(ExportCompleted, body)
+        if not webhook.completed:
+            raise BadInput("export-completed without `completed: true`: the export has not ended")
+        names = {_place(url): name for name, url in endpoints.items()}
+        matched = [(names.get(_place(task.endpoint)), task) for task in webhook.tasks]
+        deliveries = tuple(_delivery(name, task) for name, task in matched if name is not None)
+        return Completion(deliveries, unmatched=len(matched) - len(deliveries))
+
+    def open(self, order: Order, artifact: str) -> AsyncIterator[bytes]:
+        """There is nothing to pull.
+
+        Raises:
+            ExportPipelineError: always.
+        """
+        raise ExportPipelineError(
+            f"Copyleaks pushes its artifacts, so {artifact} of order {order.id} cannot be pulled"
+        )
+
+    async def check(self, account: str) -> str:
+        """Log in if no token is cached.
+
+        Raises:
+            VendorError: the login failed.
+            ConfigError: the account has no credentials.
+        """
+        login = self.client(account).login
+        if await login.cached() is None:
+            await login.renew()
+        ends = datetime.fromtimestamp(await login.expires_at() or 0.0, UTC)
+        return f"logged in, the token lives until {ends:%Y-%m-%d %H:%M} UTC"
+
+    def _http(self) -> httpx.AsyncClient:
+        loop = asyncio.get_running_loop()
+        if loop not in self._https:
+            self._https[loop] = self._make_http()
+        return self._https[loop]
+
+
+def _known_kinds(names: tuple[str, ...]) -> tuple[str, ...]:
+    unknown = [name for name in names if name not in KIND_NAMES]
+    if unknown:
+        raise ConfigError(
+            f"EXPORT_COPYLEAKS_ARTIFACTS: {', '.join(map(repr, unknown))} is no artifact: use"
+            f" {', '.join(KIND_NAMES)}"
+        )
+    return names
+
+
+def _parse(model: type[Payload], body: bytes) -> Payload:
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        reason = problems(error)
+    raise BadInput(f"not the {model.__name__} that Copyleaks documents: {reason}")
+
+
+def _completed(webhook: CompletedWebhook) -> Registration:
+    document = webhook.scanned_document
+    details = ScanDetails.of_webhook(webhook).to_json()
+    return Registration(document.scan_id, details, _end(document))
+
+
+def _failed(webhook: ErrorWebhook) -> Registration | None:
+    document = webhook.scanned_document
+    scan = webhook.scan_id or (document.scan_id if document else None)
+    if scan is None:
+        return None
+    reason = webhook.error.text or "the vendor gave no reason"
+    return Registration(scan, failure=reason)
+
+
+def _end(document: ScannedDocument) -> float | None:
+    created = document.creation_time
+    return None if created is None else (created + MAX_SCAN_LIFE).timestamp()
+
+
+def _delivery(name: str, task: ExportTask) -> Delivery:
+    status = task.http_status_code
+    is_success = status is not None and status // 100 == 2  # noqa: PLR2004
+    return Delivery(name, healthy=task.is_healthy and is_success, status=status)
+
+
+def _place(url: str) -> tuple[str, str | None, int | None, str]:
+    """What identifies an endpoint: scheme, host, port and decoded path."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or _DEFAULT_PORTS.get(parts.scheme)
+    except ValueError:
+        return "", None, None, url
+    return parts.scheme, parts.hostname, port, unquote(parts.path)

@@ -1,0 +1,147 @@
+"""Copyleaks connected to its sandbox, with a ledger of its own."""
+
+import os
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+
+import httpx
+import sqlalchemy as sa
+
+from export_pipeline.ledger import tokens
+from export_pipeline.ledger.database import sqlite_url
+from export_pipeline.ledger.home import make_ledger
+from export_pipeline.ledger.orders import derive_id
+from export_pipeline.ledger.rows import Order, OrderState, QueueClass, Scan, ScanState
+from export_pipeline.ledger.schema import quotas
+from export_pipeline.sandbox import Sandbox, ScanSpec, SteppedClock
+from export_pipeline.scans import ScanKey
+from export_pipeline.settings import Settings
+from export_pipeline.storage.store import UploadTarget
+from export_pipeline.vendors.copyleaks.exports import Copyleaks
+from export_pipeline.vendors.http import make_client
+from export_pipeline.vendors.vendor import Placement
+from export_pipeline_tests.vendors.transport import Interposed, Planned
+
+BEYOND_A_TOKEN_SECONDS = 49 * 3600
+LOGIN_PATH = "/account/login/api"
+UPLOAD = "upload-token-5b1e"
+SIGNATURE = "signature-77aa31"
+HEADER = "header-secret-c0ffee"
+
+
+def environment(sandbox: Sandbox) -> dict[str, str]:
+    addresses = sandbox.addresses
+    return {
+        "EXPORT_COPYLEAKS_API_URL": addresses["copyleaks_api"],
+        "EXPORT_COPYLEAKS_LOGIN_URL": addresses["copyleaks_identity"],
+        "EXPORT_COPYLEAKS_EMAIL": addresses["copyleaks_email"],
+        "EXPORT_COPYLEAKS_KEY": addresses["copyleaks_key"],
+        "EXPORT_COPYLEAKS_EXPORTS_PER_MINUTE": "6000",
+        "EXPORT_COPYLEAKS_REQUESTS_PER_SECOND": "2000",
+    }
+
+
+def scan(scan_id: str, **details: object) -> Scan:
+    return Scan(
+        1, "copyleaks", "default", scan_id, ScanState.ORDERED, "", "test", details, 1, 0, None, None
+    )
+
+
+def order(scan_id: str) -> Order:
+    order_id = derive_id(ScanKey("copyleaks", "default", scan_id), 1, 0, 1)
+    return Order(
+        id=order_id,
+        scan_id=1,
+        vendor="copyleaks",
+        account="default",
+        generation=1,
+        part=0,
+        attempt=1,
+        state=OrderState.SENDING,
+        outcome="",
+        reason="",
+        queue_class=QueueClass.HAND,
+        sends=1,
+        queued_at=0,
+        not_before=0,
+        expires_at=None,
+        sent_at=0,
+        deadline=None,
+        completed_at=None,
+        closed_at=None,
+        completion=None,
+        request_id=None,
+        vendor_order=None,
+    )
+
+
+def target(name: str) -> UploadTarget:
+    # Port 9 discards: no artifact ever has to arrive in these tests.
+    url = f"http://127.0.0.1:9/uploads/{name}/{UPLOAD}?sig={SIGNATURE}"
+    return UploadTarget("PUT", url, (("X-Export-Key", HEADER),))
+
+
+class CopyleaksBench:
+    def __init__(self, home: Path, sandbox: Sandbox, clock: SteppedClock) -> None:
+        self.planned: deque[Planned] = deque()
+        self.planned_logins: deque[Planned] = deque()
+        self.sandbox = sandbox
+        self._clock = clock
+        self.environment = {**environment(sandbox), "EXPORT_PIPELINE_HOME": str(home)}
+        self.settings = Settings.from_env(self.environment)
+        self.ledger = make_ledger(sqlite_url(home))
+        self.vendor = Copyleaks(self.settings, self.ledger, http=self._http)
+
+    @property
+    def secrets(self) -> Sequence[str]:
+        account = self.settings.copyleaks_accounts[0]
+        key = account.key.get_secret_value()
+        with self.ledger.read() as tx:
+            token = tokens.load(tx, "copyleaks", "default", f"{account.email}\0{key}", 0)
+        return (key, UPLOAD, SIGNATURE, HEADER, *([token] if token else []))
+
+    def placement(
+        self,
+        scan_id: str = "essay-1",
+        *,
+        at_vendor: bool = True,
+        kinds: Sequence[str] = ("crawled_version", "pdf_report"),
+    ) -> Placement:
+        if at_vendor:
+            self.add(ScanSpec(scan_id))
+        names = {f"{kind}.file": kind for kind in kinds}
+        return Placement(
+            order(scan_id),
+            scan(scan_id),
+            {name: target(name) for name in names},
+            dict.fromkeys(names, ""),
+            names,
+            target("completed"),
+        )
+
+    def add(self, spec: ScanSpec) -> None:
+        url = self.sandbox.addresses["copyleaks_control"] + "/scans"
+        httpx.post(url, json=[spec.to_json()]).raise_for_status()
+
+    def arrived(self) -> list[tuple[str, str]]:
+        return [(order["scan"], order["export"]) for order in self.sandbox.stats()["orders"]]
+
+    def refuse_tokens(self) -> None:
+        self._clock.advance(BEYOND_A_TOKEN_SECONDS)
+
+    def forget_quotas(self) -> None:
+        with self.ledger.write() as tx:
+            tx.run(sa.delete(quotas))
+
+    def logins(self) -> int:
+        return int(self.sandbox.stats()["logins"])
+
+    async def close(self) -> None:
+        await self.vendor.aclose()
+
+    def process_environment(self) -> dict[str, str]:
+        return {**os.environ, **self.environment}
+
+    def _http(self) -> httpx.AsyncClient:
+        return make_client(Interposed(LOGIN_PATH, self.planned_logins, self.planned))

@@ -1,0 +1,5 @@
+from export_pipeline_tests.vendors.conformance import VendorConformance
+
+
+class TestCopyleaks(VendorConformance):
+    pass

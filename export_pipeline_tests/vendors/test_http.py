@@ -1,0 +1,123 @@
+import asyncio
+import logging
+import ssl
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from export_pipeline.errors import ConfigError, ScanGone, VendorUnavailable
+from export_pipeline.vendors.http import (
+    ANSWER_BYTES,
+    SAID_CHARACTERS,
+    USER_AGENT,
+    Answer,
+    Call,
+    failure,
+    make_client,
+    send,
+)
+
+CALL = Call("copyleaks", "default", "the export", "essay-1", ("the-secret-key",))
+URL = "https://vendor.example/v3"
+Handler = Callable[[httpx.Request], httpx.Response]
+
+
+def exchange(handler: Handler, url: str = URL, times: int = 1) -> list[Answer]:
+    async def scenario() -> list[Answer]:
+        async with make_client(httpx.MockTransport(handler)) as client:
+            return [await send(client, CALL, "POST", url, content=b"{}") for _ in range(times)]
+
+    return asyncio.run(scenario())
+
+
+def test_a_redirect_is_answered_and_not_followed() -> None:
+    asked = []
+
+    def redirect(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.host)
+        return httpx.Response(302, headers={"Location": "https://elsewhere.example/?token=x"})
+
+    (answer,) = exchange(redirect)
+    assert asked == ["vendor.example"]
+    error = failure(CALL, answer, said="", now=0)
+    assert isinstance(error, VendorUnavailable)
+    assert "a redirect to elsewhere.example is not followed" in str(error)
+
+
+def test_no_cookie_is_sent_back() -> None:
+    cookies = []
+
+    def bake(request: httpx.Request) -> httpx.Response:
+        cookies.append(request.headers.get("Cookie"))
+        return httpx.Response(200, headers={"Set-Cookie": "session=1"})
+
+    exchange(bake, times=2)
+    assert cookies == [None, None]
+
+
+def test_a_call_names_the_program() -> None:
+    agents = []
+
+    def look(request: httpx.Request) -> httpx.Response:
+        agents.append(request.headers["User-Agent"])
+        return httpx.Response(204)
+
+    exchange(look)
+    assert agents == [USER_AGENT]
+
+
+def test_no_url_is_logged_with_its_query(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    exchange(lambda _: httpx.Response(200), url=f"{URL}?signature=the-secret-key")
+    assert "the-secret-key" not in caplog.text
+
+
+def test_an_endless_answer_is_cut_off() -> None:
+    (answer,) = exchange(lambda _: httpx.Response(200, content=b"x" * (ANSWER_BYTES + 9)))
+    assert len(answer.body) == ANSWER_BYTES
+
+
+@pytest.mark.parametrize("url", ["vendor.example/v3", "ftp://vendor.example", "http://[::1"])
+def test_an_address_that_is_none_is_a_matter_of_settings(url: str) -> None:
+    async def scenario() -> None:
+        async with make_client() as client:
+            await send(client, CALL, "GET", url)
+
+    with pytest.raises(ConfigError, match="copyleaks: its address is not"):
+        asyncio.run(scenario())
+
+
+def test_a_certificate_that_does_not_verify_is_named() -> None:
+    def refuse(request: httpx.Request) -> httpx.Response:
+        reason = ssl.SSLCertVerificationError("certificate verify failed: self-signed")
+        raise httpx.ConnectError(str(reason), request=request)
+
+    with pytest.raises(VendorUnavailable, match="TLS certificate does not verify"):
+        exchange(refuse)
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "found"),
+    [
+        ({"X-Request-Id": "a"}, b"", "a"),
+        ({"request-id": "b"}, b"", "b"),
+        ({}, b'{"traceId":"00-c"}', "00-c"),
+        ({"X-Request-Id": " "}, b'{"traceId":"00-c"}', "00-c"),
+        ({}, b"<html>", None),
+        ({}, b"[1]", None),
+        ({}, b"[" * 100_000, None),
+    ],
+)
+def test_the_vendors_request_id_is_found_where_it_is(
+    headers: dict[str, str], body: bytes, found: str | None
+) -> None:
+    assert Answer(400, httpx.Headers(headers), body).request_id == found
+
+
+def test_what_the_vendor_said_is_redacted_before_it_is_cut() -> None:
+    said = "x" * (SAID_CHARACTERS - 5) + "the-secret-key"
+    error = failure(CALL, Answer(404, httpx.Headers(), b""), said=said, now=0)
+    assert isinstance(error, ScanGone)
+    assert "the-s" not in error.message
+    assert "essay-1" in str(error)
