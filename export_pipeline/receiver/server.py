@@ -1,0 +1,72 @@
+"""The receiver as a process: uvicorn with settings that suit strangers' machines as clients."""
+
+import socket
+from collections.abc import Callable
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from export_pipeline.ledger.database import Ledger
+from export_pipeline.receiver.addresses import Addresses
+from export_pipeline.receiver.app import build
+from export_pipeline.settings import Settings
+from export_pipeline.storage.store import Store
+
+BACKLOG_CONNECTIONS = 2_048
+MAX_CONNECTIONS = 1_000
+"""More are answered 503: each may hold a body in memory."""
+MAX_HEAD_BYTES = 64 * 1024
+"""Without httptools; uvicorn bounds no head with it, which is the proxy's part then."""
+IDLE_SECONDS = 75
+"""Longer than the usual 60 of proxies, so that the proxy is who closes."""
+SHUTDOWN_SECONDS = 25
+"""Time for uploads in flight to end after SIGTERM; Kubernetes kills after 30 by default."""
+
+
+class ReceiverServer(uvicorn.Server):
+    """A uvicorn server that calls `ready` once it takes requests."""
+
+    def __init__(self, app: ASGIApp, ready: Callable[[], None]) -> None:
+        self._ready = ready
+        super().__init__(
+            uvicorn.Config(
+                app,
+                access_log=False,
+                log_level="warning",
+                server_header=False,
+                lifespan="off",
+                ws="none",
+                backlog=BACKLOG_CONNECTIONS,
+                limit_concurrency=MAX_CONNECTIONS,
+                h11_max_incomplete_event_size=MAX_HEAD_BYTES,
+                timeout_keep_alive=IDLE_SECONDS,
+                timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+            )
+        )
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then tell."""
+        await super().startup(sockets)
+        self._ready()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a bound socket; port 0 takes a free one."""
+    return socket.create_server((host, port), backlog=BACKLOG_CONNECTIONS)
+
+
+def serve(
+    settings: Settings,
+    ledger: Ledger,
+    store: Store,
+    *,
+    host: str,
+    port: int,
+    ready: Callable[[str], None],
+) -> None:
+    """Serve until SIGTERM or SIGINT; `ready` gets the local base URL once requests are taken."""
+    app = build(ledger, store, Addresses(settings.receiver_url, settings.secrets))
+    with listen(host, port) as listener:
+        name, number = listener.getsockname()[:2]
+        server = ReceiverServer(app, lambda: ready(f"http://{name}:{number}"))
+        server.run(sockets=[listener])

@@ -1,0 +1,1 @@
+"""Order, collect, reconcile: what is done to scans, without Dagster."""

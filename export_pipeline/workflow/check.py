@@ -1,0 +1,141 @@
+"""Try what is configured: the accounts, the store, the receiver's public address."""
+
+import secrets
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import httpx
+
+from export_pipeline.archive.bag import read_all
+from export_pipeline.errors import AlreadyExists, ExportPipelineError, StoreError
+from export_pipeline.ledger import inbox
+from export_pipeline.ledger.database import Ledger, Tx
+from export_pipeline.receiver.addresses import Addresses
+from export_pipeline.storage.store import Store, UploadTarget, pieces
+from export_pipeline.vendors.vendor import Vendor
+
+CHECK_FOLDER = ".check/"
+CHECK_BYTES = b"export-pipeline check\n"
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was tried and how it went; `works` is None for what is not set up.
+
+    A failure's text says what to do.
+    """
+
+    name: str
+    works: bool | None
+    text: str
+
+
+async def try_account(vendor: Vendor, account: str) -> Finding:
+    """Try the account's credentials."""
+    name = f"{vendor.name} account {account}"
+    try:
+        return Finding(name, works=True, text=await vendor.check(account))
+    except ExportPipelineError as error:
+        return Finding(name, works=False, text=str(error))
+
+
+async def try_store(store: Store) -> Finding:
+    """Write a small object, read it back, prove that it cannot be overwritten, delete it."""
+    key = CHECK_FOLDER + secrets.token_hex(8)
+    try:
+        await store.put(key, pieces(CHECK_BYTES))
+        try:
+            problem = await _problem(store, key)
+        finally:
+            await store.delete(key)
+    except StoreError as error:
+        problem = str(error)
+    text = problem or f"{store.url}: writes, reads, refuses to overwrite, deletes"
+    return Finding("store", works=not problem, text=text)
+
+
+async def _problem(store: Store, key: str) -> str:
+    if await read_all(store, key) != CHECK_BYTES:
+        return f"{store.url}: gives back other bytes than were written"
+    try:
+        await store.put(key, pieces(b"other bytes"))
+    except AlreadyExists:
+        return ""
+    return (
+        f"{store.url}: lets a second write replace an object, so that nothing in it is safe: use"
+        " a store that enforces create-only writes"
+    )
+
+
+async def try_receiver(
+    http: httpx.AsyncClient, ledger: Ledger, addresses: Addresses, url: str
+) -> Finding:
+    """Post to the receiver's public address as a vendor would, and look in our inbox for it."""
+    nonce = secrets.token_hex(8)
+    try:
+        posted = await _call(http, addresses.check_webhook(nonce))
+        problem = _refusal(posted, url)
+        if not problem and not await ledger.apply(_arrived, nonce):
+            told = await _call(http, addresses.check_result(nonce))
+            problem = _elsewhere(told, url, ledger.name)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        problem = _no_answer(error, url)
+    text = problem or f"{url}: reaches this ledger's inbox{_caution(url)}"
+    return Finding("receiver", works=not problem, text=text)
+
+
+async def _call(http: httpx.AsyncClient, target: UploadTarget) -> httpx.Response:
+    return await http.request(target.verb, target.url, headers=target.headers, content=b"")
+
+
+def _arrived(tx: Tx, nonce: str) -> bool:
+    letters = inbox.by_subject(tx, inbox.CHECKS, nonce)
+    inbox.handled(tx, [letter.id for letter in letters])
+    return bool(letters)
+
+
+def _refusal(answer: httpx.Response, url: str) -> str:
+    status = answer.status_code
+    if answer.is_success:
+        return ""
+    if answer.is_redirect:
+        host = urlsplit(answer.headers.get("Location", "")).hostname
+        return (
+            f"{url}: redirects to {host or 'another address'}, which no vendor need follow: set"
+            " EXPORT_RECEIVER_URL to the address where it ends"
+        )
+    if status == httpx.codes.UNAUTHORIZED:
+        return (
+            f"{url}: its receiver does not know our token: give it the same"
+            " EXPORT_RECEIVER_SECRET, or the same home, and have the proxy pass on the header"
+            " X-Export-Token"
+        )
+    if status == httpx.codes.NOT_FOUND:
+        return f"{url}: answers, but no receiver of ours (404): check host, port and path"
+    return f"{url}: answers {status}: look in the log of the receiver, or of the proxy before it"
+
+
+def _elsewhere(told: httpx.Response, url: str, ledger_name: str) -> str:
+    if told.is_success:
+        return (
+            f"{url}: its receiver writes to another ledger than {ledger_name}: start both with the"
+            " same home, or the same EXPORT_LEDGER_URL"
+        )
+    return f"{url}: takes the post and keeps nothing, so it is no receiver of ours: check the URL"
+
+
+def _no_answer(error: Exception, url: str) -> str:
+    words = str(error)
+    if isinstance(error, httpx.TimeoutException):
+        return f"{url}: no answer in time: does a firewall let the vendors in?"
+    if isinstance(error, httpx.ConnectError) and "certificate" in words.lower():
+        return f"{url}: its TLS certificate does not verify ({words})"
+    if isinstance(error, httpx.ConnectError):
+        return f"{url}: no connection ({words}): does `export-pipeline receiver` run there?"
+    return f"{url}: no usable answer ({type(error).__name__}): check EXPORT_RECEIVER_URL"
+
+
+def _caution(url: str) -> str:
+    is_local = urlsplit(url).hostname in LOOPBACK
+    return "; vendors cannot reach it, as it is this machine's own address" if is_local else ""

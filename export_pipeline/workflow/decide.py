@@ -1,0 +1,79 @@
+"""What follows from what was seen: pure decisions, tested with plain values."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from export_pipeline.ledger.rows import Artifact, ArtifactState
+from export_pipeline.vendors.vendor import Availability
+
+UNKNOWN_ATTEMPTS = 2
+"""Orders for an artifact that the scan may not have: a second one for a passing fault, no more."""
+SETTLED = (ArtifactState.VERIFIED, ArtifactState.ABSENT, ArtifactState.MISSING)
+
+
+@dataclass(frozen=True)
+class NextStep:
+    """What becomes of artifacts that an order did not bring."""
+
+    again: tuple[Artifact, ...] = ()
+    absent: tuple[Artifact, ...] = ()
+    missing: tuple[Artifact, ...] = ()
+
+
+def spent(attempt: int, attempts: int) -> bool:
+    """Whether `attempt` is the last one; `retry` by hand begins another series of `attempts`."""
+    return attempt % attempts == 0
+
+
+def after_undelivered(undelivered: Iterable[Artifact], *, attempt: int, attempts: int) -> NextStep:
+    """Order again what is not in the store, until the attempts are spent."""
+    again, absent, missing = [], [], []
+    for artifact in undelivered:
+        unknown = artifact.availability == Availability.UNKNOWN
+        if unknown and (attempt >= UNKNOWN_ATTEMPTS or spent(attempt, attempts)):
+            absent.append(artifact)
+        elif spent(attempt, attempts):
+            missing.append(artifact)
+        else:
+            again.append(artifact)
+    return NextStep(tuple(again), tuple(absent), tuple(missing))
+
+
+def after_refusal(
+    ordered: Sequence[Artifact], named_kinds: Sequence[str]
+) -> tuple[NextStep, list[list[Artifact]]]:
+    """What to do when the vendor refuses an order as it is.
+
+    Kinds that the refusal names, or the only artifact of the order, are settled: absent where the
+    scan may not have them, missing where it should. Otherwise nothing tells which one is to
+    blame: the certain ones are ordered together and each uncertain one alone, so that one
+    refusal costs no artifact that the vendor would have given.
+
+    Returns:
+        The step for settled ones, and the artifacts of each order to place next.
+    """
+    uncertain = [one for one in ordered if one.availability == Availability.UNKNOWN]
+    certain = [one for one in ordered if one.availability != Availability.UNKNOWN]
+    blamed = [one for one in ordered if one.kind in named_kinds]
+    if not blamed and (len(ordered) == 1 or not uncertain):
+        blamed = list(ordered)
+    if blamed:
+        rest = [one for one in ordered if one not in blamed]
+        absent = tuple(one for one in blamed if one in uncertain)
+        missing = tuple(one for one in blamed if one in certain)
+        return NextStep(absent=absent, missing=missing), [rest] if rest else []
+    return NextStep(), [part for part in [certain, *([one] for one in uncertain)] if part]
+
+
+def all_settled(artifacts: Iterable[Artifact]) -> bool:
+    """Whether nothing more is expected."""
+    return all(one.state in SETTLED or one.state == ArtifactState.BROKEN for one in artifacts)
+
+
+def kinds_settled(artifacts: Sequence[Artifact], touched: Iterable[str]) -> list[str]:
+    """Those of the touched kinds of which every artifact is settled."""
+    return [
+        kind
+        for kind in dict.fromkeys(touched)
+        if all(one.state in SETTLED for one in artifacts if one.kind == kind)
+    ]

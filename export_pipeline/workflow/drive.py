@@ -1,0 +1,85 @@
+"""Drive some scans until they are settled: what a run by hand does while somebody watches."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Sequence
+
+from export_pipeline.ledger import artifacts, registry
+from export_pipeline.ledger.database import Tx
+from export_pipeline.ledger.rows import ArtifactState, Scan
+from export_pipeline.workflow.collect import collect, read_completions
+from export_pipeline.workflow.pipeline import Pipeline
+from export_pipeline.workflow.reconcile import find_stuck
+from export_pipeline.workflow.send import drain
+
+LOOK_SECONDS = 0.25
+ORDERS_PER_TURN = 200
+
+
+async def drive(
+    pipeline: Pipeline,
+    scan_ids: Sequence[int],
+    *,
+    kinds: Collection[str],
+    wants_bag: bool,
+    seconds: float,
+    show: Callable[[], Awaitable[None]],
+) -> list[Scan]:
+    """Send and collect until the scans are settled or `seconds` have passed.
+
+    Args:
+        kinds: the artifact kinds that are waited for.
+        wants_bag: whether the sealed bag is waited for too.
+        show: called after every turn, to show what was settled.
+
+    Returns:
+        The scans that are not settled yet: nothing is lost, the collect sensor goes on with them.
+    """
+    stop = asyncio.Event()
+    sender = asyncio.create_task(drain(pipeline, seconds=seconds, linger=seconds, stop=stop))
+    try:
+        return await _collect_until(pipeline, scan_ids, kinds, wants_bag, seconds, show)
+    finally:
+        stop.set()
+        await sender
+
+
+async def _collect_until(
+    pipeline: Pipeline,
+    scan_ids: Sequence[int],
+    kinds: Collection[str],
+    wants_bag: bool,  # noqa: FBT001  private
+    seconds: float,
+    show: Callable[[], Awaitable[None]],
+) -> list[Scan]:
+    waited = 0.0
+    while True:
+        await pipeline.ledger.apply(find_stuck, pipeline.vendor.name)
+        await read_completions(pipeline)
+        await collect(pipeline, limit=ORDERS_PER_TURN, scan_ids=scan_ids)
+        await show()
+        open_scans = await pipeline.ledger.look(unsettled, scan_ids, kinds, wants_bag)
+        if not open_scans or waited >= seconds:
+            return open_scans
+        await pipeline.sleep(LOOK_SECONDS)
+        waited += LOOK_SECONDS
+
+
+def unsettled(
+    tx: Tx,
+    scan_ids: Sequence[int],
+    kinds: Collection[str],
+    wants_bag: bool,  # noqa: FBT001
+) -> list[Scan]:
+    """Those scans that still wait for a bag, or for an artifact of one of the kinds."""
+    found = registry.by_ids(tx, scan_ids)
+    open_scans = [scan for scan in found if scan.state not in registry.SETTLED]
+    if wants_bag:
+        return open_scans
+    return [
+        scan
+        for scan in open_scans
+        if any(
+            one.state == ArtifactState.EXPECTED and one.kind in kinds
+            for one in artifacts.of_generation(tx, scan.id, scan.generation)
+        )
+    ]

@@ -1,0 +1,136 @@
+"""Bring in old scans from a list of their ids."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, BinaryIO, TypeVar
+
+from export_pipeline.errors import BadInput
+from export_pipeline.ledger import registry
+from export_pipeline.ledger.database import Ledger, Tx
+from export_pipeline.scans import ScanKey
+from export_pipeline.settings import ACCOUNT_NAME
+from export_pipeline.vendors.vendor import Registration
+from export_pipeline.workflow.tables import ACCOUNT, Line, read_lines
+
+SCANS_PER_TRANSACTION = 1_000
+PROBLEMS_KEPT = 1_000
+"""Bad lines that are listed; all are counted."""
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Format:
+    """How a vendor's import file is read: the fields it knows, and what a line means."""
+
+    vendor: str
+    fields: Sequence[str]
+    read: Callable[[Mapping[str, Any]], Registration]
+
+
+@dataclass
+class Imported:
+    """What an import came to.
+
+    Args:
+        new: scans that the ledger did not have.
+        updated: scans of which it learned something.
+        known: scans of which it knew all before.
+        bad: lines or bodies that could not be used.
+        problems: where and why, of the first `PROBLEMS_KEPT` bad ones.
+        accounts: the accounts that the scans are of.
+    """
+
+    new: int = 0
+    updated: int = 0
+    known: int = 0
+    bad: int = 0
+    problems: list[tuple[str, str]] = field(default_factory=list)
+    accounts: set[str] = field(default_factory=set)
+
+    def refuse(self, where: str, reason: str) -> None:
+        """Count something that could not be used."""
+        self.bad += 1
+        if len(self.problems) < PROBLEMS_KEPT:
+            self.problems.append((where, reason))
+
+
+def import_scans(
+    ledger: Ledger, form: Format, file: BinaryIO, *, account: str, imported: Imported
+) -> None:
+    """Register every scan of the file, `SCANS_PER_TRANSACTION` at a time, and fill in `imported`.
+
+    Args:
+        ledger: where they are registered.
+        form: how the vendor's lines are read.
+        file: see `tables.read_lines`; the column `account` is beside the form's.
+        account: whose they are where a line does not say.
+        imported: what was done so far, also when an error ends it.
+
+    Raises:
+        BadInput: the file's header cannot be used.
+    """
+    lines = read_lines(file, (*form.fields, ACCOUNT))
+    for chunk in in_batches(lines, SCANS_PER_TRANSACTION):
+        found = list(_readable(chunk, form, account, imported))
+        with ledger.write() as tx:
+            counts = _register(tx, found)
+        imported.new += counts[0]
+        imported.updated += counts[1]
+        imported.known += counts[2]
+        imported.accounts |= {key.account for key, _ in found}
+
+
+def _readable(
+    lines: Iterable[Line], form: Format, account: str, imported: Imported
+) -> Iterator[tuple[ScanKey, Registration]]:
+    for line in lines:
+        try:
+            if line.problem:
+                raise BadInput(line.problem)
+            named = require_account(line.fields.pop(ACCOUNT, None) or account)
+            registration = form.read(line.fields)
+        except BadInput as error:
+            imported.refuse(f"line {line.number}", str(error))
+        else:
+            yield ScanKey(form.vendor, named, registration.scan), registration
+
+
+def require_account(name: object) -> str:
+    """Return `name` if it can be an account's.
+
+    Raises:
+        BadInput: it cannot.
+    """
+    if isinstance(name, str) and ACCOUNT_NAME.fullmatch(name):
+        return name
+    raise BadInput(
+        f"account: {name!r:.80} is no account name: use 1 to 31 of a-z 0-9 _ -, beginning with a"
+        " letter or digit"
+    )
+
+
+def _register(tx: Tx, found: Sequence[tuple[ScanKey, Registration]]) -> tuple[int, int, int]:
+    """Register; return how many were new, updated and known."""
+    there = set(registry.find_many(tx, [key for key, _ in found]))
+    new = updated = 0
+    for key, registration in found:
+        _, changed = registry.register(
+            tx,
+            key,
+            source="import",
+            details=registration.details,
+            expires_at=registration.expires_at,
+        )
+        new += changed and key not in there
+        updated += changed and key in there
+        there.add(key)
+    return new, updated, len(found) - new - updated
+
+
+def in_batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """Cut a stream into lists of at most `size`."""
+    stream = iter(items)
+    while batch := list(islice(stream, size)):
+        yield batch

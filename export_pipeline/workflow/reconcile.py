@@ -1,0 +1,61 @@
+"""Reconcile: find what is stuck, so that nothing depends on a webhook or on a living process."""
+
+from dataclasses import dataclass
+
+from export_pipeline.ledger import events, generations, orders, registry
+from export_pipeline.ledger.database import Tx
+from export_pipeline.ledger.rows import Scan
+from export_pipeline.workflow.collect import collect, note_completion, read_completions
+from export_pipeline.workflow.pipeline import Pipeline
+from export_pipeline.workflow.seal import seal
+
+ORDERS_PER_TURN = 500
+SEALS_PER_TURN = 100
+
+
+@dataclass(frozen=True)
+class Reconciled:
+    """What a round found: orders looked after, sends repeated, seals finished."""
+
+    late: int = 0
+    abandoned: int = 0
+    unsealed: int = 0
+
+
+async def reconcile(pipeline: Pipeline) -> Reconciled:
+    """One round over everything that should have gone on by itself and did not.
+
+    Orders without a completion are looked for in the store (DESIGN.md part 3), sends whose
+    process died are repeated by the same id, frozen generations without a seal get it.
+    """
+    await read_completions(pipeline)
+    waiting = await pipeline.ledger.look(orders.waiting, pipeline.vendor.name, ORDERS_PER_TURN)
+    for order_id, completion in (await pipeline.vendor.ask(waiting)).items():
+        await pipeline.ledger.apply(note_completion, order_id, completion)
+    found = await pipeline.ledger.apply(find_stuck, pipeline.vendor.name)
+    await collect(pipeline, limit=ORDERS_PER_TURN)
+    unsealed = await pipeline.ledger.look(_unsealed, pipeline.vendor.name)
+    for scan, number in unsealed:
+        await seal(pipeline, scan, number)
+    return Reconciled(found.late, found.abandoned, len(unsealed))
+
+
+def is_needed(tx: Tx, vendor: str) -> bool:
+    """Whether a round would find something; cheap, for a sensor."""
+    return orders.has_stuck(tx, vendor) or bool(generations.unsealed(tx, vendor, 1))
+
+
+def find_stuck(tx: Tx, vendor: str) -> Reconciled:
+    """Give late orders to the collectors and unfinished sends back to the queue."""
+    abandoned = orders.abandoned(tx, vendor)
+    for order in abandoned:
+        events.record(tx, order.scan_id, "queued again: its sender died", order.id)
+    late = orders.late(tx, vendor, ORDERS_PER_TURN)
+    for order in late:
+        events.record(tx, order.scan_id, "no webhook: looking in the store", order.id)
+    return Reconciled(late=len(late), abandoned=len(abandoned))
+
+
+def _unsealed(tx: Tx, vendor: str) -> list[tuple[Scan, int]]:
+    found = generations.unsealed(tx, vendor, SEALS_PER_TURN)
+    return [(registry.by_id(tx, scan_id), number) for scan_id, number in found]

@@ -1,0 +1,212 @@
+"""The sender: drains the queue of each account, evenly paced by the vendor's quota."""
+
+import asyncio
+import random
+from collections.abc import Sequence
+
+from export_pipeline.errors import (
+    AuthenticationFailed,
+    DuplicateOrder,
+    OrderRefused,
+    RateLimited,
+    ScanGone,
+    VendorError,
+)
+from export_pipeline.ledger import artifacts, events, orders, quotas, registry
+from export_pipeline.ledger.database import Tx
+from export_pipeline.ledger.rows import Artifact, Order, Outcome, Scan
+from export_pipeline.storage.store import UploadTarget
+from export_pipeline.vendors.vendor import Placement, Receipt
+from export_pipeline.workflow.decide import NextStep, after_refusal, after_undelivered
+from export_pipeline.workflow.pipeline import Pipeline
+from export_pipeline.workflow.seal import seal
+from export_pipeline.workflow.settle import close, close_gone
+
+SENDING_SECONDS = 120.0
+"""How long a send may take before another process sends the same order, by the same id."""
+BACKLOG_SHARE = 5
+"""Every fifth call is the backlog's first, however much others queue (DESIGN.md part 3)."""
+IDLE_SECONDS = 0.25
+LOGIN_COOLDOWN_SECONDS = 300.0
+RATE_COOLDOWN_SECONDS = 60.0
+"""Rest after a 429 that names no time: one whole window of the limit."""
+BACKOFF_SECONDS = (1.0, 60.0)
+"""First and longest pause between sends of one order: FACTS 1.8, 1, 2, 4 ... 60 s and a random
+part."""
+SENDS_AT_ONCE = 16
+
+
+async def drain(
+    pipeline: Pipeline, *, seconds: float, linger: float = 0.0, stop: asyncio.Event | None = None
+) -> int:
+    """Send what is queued on all accounts for at most `seconds`; return how many were sent.
+
+    Ends sooner when every queue stayed empty for `linger` seconds, or when `stop` is set; calls
+    under way are always waited for.
+    """
+    stop = stop or asyncio.Event()
+    accounts = pipeline.vendor.accounts
+    counts = await asyncio.gather(
+        *[_drain_account(pipeline, account, seconds, linger, stop) for account in accounts]
+    )
+    return sum(counts)
+
+
+async def _drain_account(
+    pipeline: Pipeline, account: str, seconds: float, linger: float, stop: asyncio.Event
+) -> int:
+    started, wait = await pipeline.ledger.look(_next_wait, pipeline, account)
+    now, until, idle_since, sent = started, started + seconds, started, 0
+    gate = asyncio.Semaphore(SENDS_AT_ONCE)
+    async with asyncio.TaskGroup() as sends:
+        while now < until and not stop.is_set() and (wait is not None or now - idle_since < linger):
+            if wait is None or wait > IDLE_SECONDS:
+                await pipeline.sleep(IDLE_SECONDS)
+            else:
+                await pipeline.sleep(wait)
+                order = await _take_turn(pipeline, account)
+                if order is not None:
+                    sent += 1
+                    await gate.acquire()
+                    task = sends.create_task(send(pipeline, order))
+                    task.add_done_callback(lambda _: gate.release())
+            now, wait = await pipeline.ledger.look(_next_wait, pipeline, account)
+            idle_since = idle_since if wait is None else now
+    return sent
+
+
+def _next_wait(tx: Tx, pipeline: Pipeline, account: str) -> tuple[float, float | None]:
+    """The time, and how long until an order is due and the quota free; None with nothing queued."""
+    due = orders.earliest_due(tx, pipeline.vendor.name, account)
+    if due is None:
+        return tx.now, None
+    free = [
+        quotas.next_free(tx, pipeline.vendor.name, account, quota)
+        for quota in pipeline.vendor.quotas(account)
+    ]
+    rests_until = quotas.cooldown(tx, pipeline.vendor.name, account)[0]
+    return tx.now, max(0.0, max(due, rests_until, *free) - tx.now)
+
+
+async def _take_turn(pipeline: Pipeline, account: str) -> Order | None:
+    """Claim a moment, wait for it, and take the order that is first in the queue then."""
+    wanted = pipeline.vendor.quotas(account)
+    name = pipeline.vendor.name
+    claimed_at, moment = await pipeline.ledger.apply(_claim, name, account, wanted)
+    if moment > claimed_at:
+        await pipeline.sleep(moment - claimed_at)
+    tolerance = max(quota.tolerance for quota in wanted)
+    return await pipeline.ledger.apply(_take, pipeline, account, moment + tolerance)
+
+
+def _claim(
+    tx: Tx, vendor: str, account: str, wanted: Sequence[quotas.Quota]
+) -> tuple[float, float]:
+    return tx.now, quotas.claim(tx, vendor, account, wanted)
+
+
+def _take(tx: Tx, pipeline: Pipeline, account: str, valid_until: float) -> Order | None:
+    if tx.now > valid_until:
+        return None  # used late, the claim could crowd the next one: it is given up
+    name = pipeline.vendor.name
+    if quotas.cooldown(tx, name, account)[0] > tx.now:
+        return None
+    quota = pipeline.vendor.quotas(account)[0]
+    backlog_turn = quotas.granted(tx, name, account, quota.name) % BACKLOG_SHARE == 0
+    order = orders.next_in_queue(tx, name, account, backlog_turn=backlog_turn)
+    if order is None:
+        return None
+    deadline = tx.now + pipeline.settings.order_deadline
+    taken = orders.sending(
+        tx, order, pipeline.owner, seconds=SENDING_SECONDS, deadline=deadline
+    )
+    return order if taken else None
+
+
+async def send(pipeline: Pipeline, order: Order) -> None:
+    """Send one order that this process has taken, and note what the vendor answered."""
+    placement, files = await pipeline.ledger.look(_placement, pipeline, order)
+    try:
+        receipt = await pipeline.vendor.place(placement)
+    except DuplicateOrder as error:
+        receipt = Receipt(request_id=error.request_id)
+    except VendorError as error:
+        scan = placement.scan
+        if await pipeline.ledger.apply(_not_accepted, pipeline, order, scan, files, error):
+            await seal(pipeline, scan, order.generation)
+        return
+    await pipeline.ledger.apply(_accepted, pipeline, order, receipt)
+
+
+def _placement(tx: Tx, pipeline: Pipeline, order: Order) -> tuple[Placement, list[Artifact]]:
+    scan = registry.by_id(tx, order.scan_id)
+    files = artifacts.of_order(tx, order.id)
+    return (
+        Placement(
+            order=order,
+            scan=scan,
+            targets={one.name: _target(pipeline, scan, order, one) for one in files},
+            vendor_names={one.name: one.vendor_name for one in files},
+            kinds={one.name: one.kind for one in files},
+            completion=pipeline.addresses.order_webhook(order),
+        ),
+        files,
+    )
+
+
+def _target(pipeline: Pipeline, scan: Scan, order: Order, artifact: Artifact) -> UploadTarget:
+    key = pipeline.key(scan, order.generation, artifact.name)
+    signed = pipeline.store.sign_upload(key, seconds=pipeline.settings.order_deadline)
+    return signed or pipeline.addresses.upload(order.id, artifact.name)
+
+
+def _accepted(tx: Tx, pipeline: Pipeline, order: Order, receipt: Receipt) -> None:
+    orders.accepted(
+        tx,
+        order.id,
+        request_id=receipt.request_id,
+        vendor_order=receipt.vendor_order,
+        look_after=tx.now + pipeline.settings.order_patience,
+    )
+    events.record(tx, order.scan_id, "accepted", order.id, request_id=receipt.request_id)
+
+
+def _not_accepted(
+    tx: Tx,
+    pipeline: Pipeline,
+    order: Order,
+    scan: Scan,
+    files: Sequence[Artifact],
+    error: VendorError,
+) -> bool:
+    """Note a failed send; True if that was the last word on a generation that can be sealed."""
+    events.record(tx, scan.id, "not accepted", order.id, reason=str(error))
+    if isinstance(error, OrderRefused):
+        kinds = [one.kind for one in files if one.kind in error.fields]
+        step, again = after_refusal(files, kinds)
+        if order.attempt >= pipeline.settings.attempts and again:
+            step, again = NextStep(missing=tuple(files)), []
+        return close(tx, scan, order, Outcome.REFUSED, str(error), step, again)
+    if isinstance(error, ScanGone):
+        return close_gone(tx, scan, str(error))
+    if isinstance(error, AuthenticationFailed):
+        _cool_down(tx, order, LOGIN_COOLDOWN_SECONDS, error)
+    elif isinstance(error, RateLimited):
+        _cool_down(tx, order, error.retry_after or RATE_COOLDOWN_SECONDS, error)
+    elif order.deadline is not None and tx.now >= order.deadline:
+        attempts = pipeline.settings.attempts
+        step = after_undelivered(files, attempt=order.attempt, attempts=attempts)
+        return close(tx, scan, order, Outcome.FAILED, str(error), step)
+    pause = backoff(order.sends, random.random())  # noqa: S311  spreads load, guards nothing
+    orders.back_to_queue(tx, order.id, not_before=tx.now + pause, reason=str(error))
+    return False
+
+
+def _cool_down(tx: Tx, order: Order, seconds: float, error: VendorError) -> None:
+    quotas.cool_down(tx, order.vendor, order.account, seconds, str(error))
+
+
+def backoff(sends: int, chance: float) -> float:
+    """Seconds until an order that failed `sends` times before is sent again; chance 0 to 1."""
+    first, longest = BACKOFF_SECONDS
+    return min(longest, first * float(2 ** min(sends, 10)) * (1.0 + chance))

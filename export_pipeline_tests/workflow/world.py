@@ -1,0 +1,177 @@
+"""A whole small world on loopback: the vendors' sandbox, a receiver, a ledger, a local store."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+
+from export_pipeline.ledger import registry
+from export_pipeline.ledger.database import Ledger, Tx
+from export_pipeline.ledger.home import make_ledger
+from export_pipeline.ledger.rows import Scan
+from export_pipeline.receiver.addresses import Addresses
+from export_pipeline.sandbox import Sandbox, SandboxOptions, ScanSpec
+from export_pipeline.sandbox.copyleaks.options import CopyleaksOptions
+from export_pipeline.scans import ScanKey
+from export_pipeline.settings import Settings
+from export_pipeline.storage.local import LocalStore
+from export_pipeline.vendors.copyleaks.exports import Copyleaks
+from export_pipeline.workflow.collect import collect, read_completions
+from export_pipeline.workflow.pipeline import Pipeline
+from export_pipeline.workflow.reconcile import reconcile
+from export_pipeline.workflow.register import read_registrations
+from export_pipeline.workflow.send import drain
+from export_pipeline_tests.servers.receiver import SECRET, running_receiver
+
+Result = TypeVar("Result")
+GIVE_UP_SECONDS = 60.0
+
+
+@dataclass
+class World:
+    """Everything a test acts on; `environment` points a process of its own at the same world."""
+
+    home: Path
+    sandbox: Sandbox
+    environment: dict[str, str]
+    settings: Settings
+    ledger: Ledger
+    store: LocalStore
+    addresses: Addresses
+
+    def pipeline(self, **changes: Any) -> Pipeline:
+        """A pipeline as a process would make it; `changes` override its settings."""
+        settings = self.settings.model_copy(update=changes)
+        vendor = Copyleaks(settings, self.ledger)
+        return Pipeline(settings, self.ledger, self.store, vendor, self.addresses)
+
+    def control(self, path: str, body: Any) -> httpx.Response:
+        """Tell the sandbox something."""
+        url = f"{self.sandbox.addresses['copyleaks_control']}/{path}"
+        answer = httpx.post(url, json=body)
+        answer.raise_for_status()
+        return answer
+
+    def create(self, specs: Sequence[ScanSpec]) -> list[str]:
+        """Create scans at the vendor, their webhooks set to the receiver; return their ids."""
+        self.control("scans", [spec.to_json() for spec in specs])
+        return [spec.id for spec in specs]
+
+    def complete(self, ids: Sequence[str]) -> None:
+        """Have the vendor post the scans' completed webhooks, and wait until they are in."""
+        before = self._letters()
+        self.control("scans/complete", {"ids": list(ids)})
+        self.until(lambda: self._letters() >= before + len(ids))
+
+    def _letters(self) -> int:
+        with self.ledger.read() as tx:
+            return int(tx.connection.exec_driver_sql(
+                "SELECT count(*) FROM inbox WHERE topic = 'scans'"
+            ).scalar_one())
+
+    def register(self, pipeline: Pipeline) -> list[Scan]:
+        """Register from the inbox, as the sensor does."""
+        with self.ledger.write() as tx:
+            return read_registrations(tx, pipeline.vendor, pipeline.settings, 10_000)
+
+    def scan(self, scan_id: str) -> Scan:
+        """A scan of the default account as it stands."""
+        with self.ledger.read() as tx:
+            return registry.get(tx, ScanKey("copyleaks", "default", scan_id))
+
+    def look(self, work: Callable[..., Result], *args: Any) -> Result:
+        """Read something from the ledger."""
+        with self.ledger.read() as tx:
+            return work(tx, *args)
+
+    def write(self, work: Callable[..., Result], *args: Any, **kwargs: Any) -> Result:
+        """Change something in the ledger."""
+        with self.ledger.write() as tx:
+            return work(tx, *args, **kwargs)
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        """Wait for something that happens by itself; fail after a long time."""
+        end = time.monotonic() + GIVE_UP_SECONDS
+        while not condition():
+            assert time.monotonic() < end, "it did not happen"
+            time.sleep(0.02)
+
+    def run(self, pipeline: Pipeline, work: Callable[[Pipeline], Awaitable[Result]]) -> Result:
+        """Run some of the workflow in an event loop of its own."""
+
+        async def closing() -> Result:
+            try:
+                return await work(pipeline)
+            finally:
+                await pipeline.vendor.aclose()
+
+        return asyncio.run(closing())
+
+    def settle(self, pipeline: Pipeline, ids: Sequence[str]) -> None:
+        """Send, collect and reconcile until the scans are settled."""
+
+        async def work(pipeline: Pipeline) -> None:
+            end = time.monotonic() + GIVE_UP_SECONDS
+            while any(self.scan(one).state not in registry.SETTLED for one in ids):
+                assert time.monotonic() < end, [self.scan(one) for one in ids]
+                await drain(pipeline, seconds=5)
+                await read_completions(pipeline)
+                await collect(pipeline, limit=100)
+                await reconcile(pipeline)
+                await asyncio.sleep(0.05)
+
+        self.run(pipeline, work)
+
+    def archive(self, specs: Sequence[ScanSpec], **changes: Any) -> list[Scan]:
+        """Create, complete, register and settle scans."""
+        pipeline = self.pipeline(**changes)
+        ids = self.create(specs)
+        self.complete(ids)
+        self.register(pipeline)
+        self.settle(pipeline, ids)
+        return [self.scan(one) for one in ids]
+
+
+@contextmanager
+def world(home: Path, options: CopyleaksOptions | None = None) -> Iterator[World]:
+    """Start everything in `home`; the vendor's limits are the fast ones."""
+    vendor = options or CopyleaksOptions(pace="fast")
+    with Sandbox(SandboxOptions(copyleaks=vendor)) as sandbox:
+        environment = {
+            "EXPORT_PIPELINE_HOME": str(home),
+            "EXPORT_RECEIVER_SECRET": SECRET,
+            "EXPORT_COPYLEAKS_API_URL": sandbox.addresses["copyleaks_api"],
+            "EXPORT_COPYLEAKS_LOGIN_URL": sandbox.addresses["copyleaks_identity"],
+            "EXPORT_COPYLEAKS_EMAIL": sandbox.addresses["copyleaks_email"],
+            "EXPORT_COPYLEAKS_KEY": sandbox.addresses["copyleaks_key"],
+            "EXPORT_COPYLEAKS_EXPORTS_PER_MINUTE": "6000",
+            "EXPORT_COPYLEAKS_REQUESTS_PER_SECOND": "1000",
+            "EXPORT_ORDER_PATIENCE": "1",
+            "EXPORT_ORDER_DEADLINE": "30",
+        }
+        settings = Settings.from_env(environment)
+        settings.make_home()
+        ledger = make_ledger(settings.ledger_url)
+        store = LocalStore(home / "archive")
+        with running_receiver(ledger, store) as addresses:
+            environment["EXPORT_RECEIVER_URL"] = addresses.order_webhook.__self__._base_url
+            yield World(
+                home,
+                sandbox,
+                environment,
+                Settings.from_env(environment),
+                ledger,
+                store,
+                addresses,
+            )
+        ledger.close()
+
+
+def counted(tx: Tx, table: str) -> int:
+    """Rows of a table."""
+    return int(tx.connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one())
