@@ -1,0 +1,102 @@
+"""The archive as a whole: its catalog and its fixity audit."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import dagster as dg
+
+from export_pipeline.archive import catalog as catalogs
+from export_pipeline.archive.fixity import fixity as audit
+from export_pipeline.archive.layout import bag_prefix
+from export_pipeline.defs.slices import OWNER
+from export_pipeline.ledger import generations, registry
+from export_pipeline.ledger.database import Tx
+
+GROUP = "archive"
+AUDITS_PER_RUN = 1_000
+"""Bags reread by one run of the audit, those first that nobody has reread for longest."""
+DAILY = dg.FreshnessPolicy.time_window(
+    fail_window=timedelta(hours=49), warn_window=timedelta(hours=25)
+)
+PROBLEMS_SHOWN = 50
+
+
+@dg.asset(
+    key=[GROUP, "catalog"],
+    group_name=GROUP,
+    kinds={"parquet"},
+    owners=[OWNER],
+    freshness_policy=DAILY,
+    required_resource_keys={"storage"},
+)
+async def catalog(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """One row per archived artifact as Parquet, rebuilt from the store alone."""
+    store = context.resources.storage.open()
+    table = await catalogs.rebuild(store)
+    key = f"catalog/{datetime.now(UTC):%Y-%m-%dt%H%M%S}-{context.run.run_id[:8]}.parquet"
+    written = await catalogs.write_catalog(store, key, table)
+    return dg.MaterializeResult(
+        metadata={
+            "rows": table.num_rows,
+            "size": written.size,
+            "location": f"{store.url.rstrip('/')}/{key}",
+        }
+    )
+
+
+@dg.asset(
+    key=[GROUP, "fixity"],
+    group_name=GROUP,
+    kinds={"bagit"},
+    owners=[OWNER],
+    freshness_policy=DAILY,
+    required_resource_keys={"storage", "ledger"},
+    check_specs=[
+        dg.AssetCheckSpec(
+            "intact",
+            asset=[GROUP, "fixity"],
+            description="Every file reread has the checksum under which it was sealed.",
+        )
+    ],
+)
+async def fixity(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Rereads sealed bags, oldest audit first: changed, missing and untracked files."""
+    store, ledger = context.resources.storage.open(), context.resources.ledger.open()
+    due = await ledger.look(_due)
+    report = await audit(store, [prefix for prefix, _, _ in due])
+    reread = set(report.audited)
+    await ledger.apply(
+        generations.audited, [(scan, number) for prefix, scan, number in due if prefix in reread]
+    )
+    facts: dict[str, dg.MetadataValue[Any] | int] = {
+        "bags": len(report.audited),
+        "files": report.files,
+        "bytes": report.bytes,
+        "problems": dg.MetadataValue.json(report.problems[:PROBLEMS_SHOWN]),
+    }
+    check = dg.AssetCheckResult(
+        passed=not report.problems, check_name="intact", metadata={"failed": len(report.failed)}
+    )
+    return dg.MaterializeResult(metadata=facts, check_results=[check])
+
+
+def _due(tx: Tx) -> list[tuple[str, int, int]]:
+    """Folder, scan row id and number of the sealed bags whose last audit is oldest."""
+    due = generations.due_for_audit(tx, AUDITS_PER_RUN)
+    scans = {scan.id: scan for scan in registry.by_ids(tx, [one.scan_id for one in due])}
+    return [
+        (bag_prefix(scans[one.scan_id].key, one.number), one.scan_id, one.number) for one in due
+    ]
+
+
+def archive() -> dg.Definitions:
+    """The assets of the archive, rebuilt and reread every night."""
+    job = dg.define_asset_job("archive_upkeep", selection=dg.AssetSelection.groups(GROUP))
+    nightly = dg.ScheduleDefinition(
+        name="archive_upkeep_nightly",
+        job=job,
+        cron_schedule="0 5 * * *",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Rebuilds the catalog and rereads the bags whose last audit is oldest.",
+    )
+    return dg.Definitions(assets=[catalog, fixity], jobs=[job], schedules=[nightly])

@@ -1,0 +1,195 @@
+"""Op jobs: what sensors and schedules start, for any scans, without one run per scan."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+
+from export_pipeline.defs.batch import Batch
+from export_pipeline.defs.runs import run_held
+from export_pipeline.defs.showing import Shower
+from export_pipeline.defs.slices import Slice
+from export_pipeline.ledger import orders
+from export_pipeline.ledger.database import Tx
+from export_pipeline.ledger.rows import QueueClass
+from export_pipeline.workflow.collect import collect, read_completions
+from export_pipeline.workflow.pipeline import Pipeline
+from export_pipeline.workflow.reconcile import reconcile
+from export_pipeline.workflow.register import queue_registered
+from export_pipeline.workflow.send import drain
+
+TIME_BOX_SECONDS = 900.0
+"""A run ends then, and the sensor starts the next: so a new release takes over within that."""
+LINGER_SECONDS = 10.0
+"""A run waits this long for more work: starting another costs about 2 CPU seconds."""
+PAUSE_SECONDS = 0.25
+ORDERS_PER_TURN = 100
+SCANS_PER_TRANSACTION = 100
+BACKLOG_DEPTH = 1_000
+"""Orders kept in the backlog class: over an hour and a half of Copyleaks's quota."""
+
+
+class ScanList(dg.Config):
+    """Which scans a run works on.
+
+    Args:
+        partition_keys: as Dagster shows them, in any order.
+    """
+
+    partition_keys: list[str]
+
+
+class QueueConfig(dg.Config):
+    """What a run queues.
+
+    Args:
+        queue_class: `nightly` (every registered scan) or `backlog` (as many as keep the backlog
+            class of the queue fed).
+    """
+
+    queue_class: str = QueueClass.NIGHTLY.name.lower()
+
+
+@dataclass(frozen=True)
+class Jobs:
+    """The op jobs of one vendor."""
+
+    send: dg.JobDefinition
+    collect: dg.JobDefinition
+    reconcile: dg.JobDefinition
+    queue: dg.JobDefinition
+    archive: dg.JobDefinition
+
+    @property
+    def all(self) -> Sequence[dg.JobDefinition]:
+        """Each of them."""
+        return [self.send, self.collect, self.reconcile, self.queue, self.archive]
+
+
+def job_name(vendor: str, verb: str) -> str:
+    """The name of a vendor's job, e.g. `copyleaks_send`."""
+    return f"{vendor}_{verb}"
+
+
+def vendor_jobs(slice_: Slice) -> Jobs:
+    """The op jobs of one vendor."""
+    return Jobs(
+        send=_job(slice_, "send", "Send queued orders, evenly paced by the quota.", _send),
+        collect=_job(slice_, "collect", "Verify and seal what arrived, and show it.", _collect),
+        reconcile=_job(
+            slice_, "reconcile", "Go on with whatever got stuck, and show it.", _reconcile
+        ),
+        queue=_queue_job(slice_),
+        archive=_archive_job(slice_),
+    )
+
+
+Work = Callable[[dg.OpExecutionContext, Slice, Pipeline], Coroutine[Any, Any, dict[str, Any]]]
+
+
+def _job(slice_: Slice, verb: str, description: str, work: Work) -> dg.JobDefinition:
+    @dg.op(
+        name=f"{slice_.vendor}_{verb}_op",
+        required_resource_keys={slice_.vendor},
+        out=dg.Out(dg.Nothing),
+    )
+    def run(context: dg.OpExecutionContext) -> None:
+        pipeline = getattr(context.resources, slice_.vendor).pipeline()
+        done = run_held(context, pipeline, work(context, slice_, pipeline))
+        context.log.info(f"{verb}: {done}")
+
+    return _as_job(slice_, verb, description, run)
+
+
+def _as_job(slice_: Slice, verb: str, description: str, run: dg.OpDefinition) -> dg.JobDefinition:
+    @dg.job(
+        name=job_name(slice_.vendor, verb),
+        description=description,
+        tags={**slice_.tags, "dagster/max_runtime": str(int(TIME_BOX_SECONDS * 4))},
+        executor_def=dg.in_process_executor,
+    )
+    def job() -> None:
+        run()
+
+    return job
+
+
+async def _send(
+    _context: dg.OpExecutionContext, _slice: Slice, pipeline: Pipeline
+) -> dict[str, Any]:
+    return {"sent": await drain(pipeline, seconds=TIME_BOX_SECONDS, linger=LINGER_SECONDS)}
+
+
+async def _collect(
+    context: dg.OpExecutionContext, slice_: Slice, pipeline: Pipeline
+) -> dict[str, Any]:
+    shower = Shower(context, slice_, pipeline, planned=False)
+    elapsed, idle, collected, shown = 0.0, 0.0, 0, 0
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    while elapsed < TIME_BOX_SECONDS and idle < LINGER_SECONDS:
+        turn_started = loop.time()
+        read = await read_completions(pipeline)
+        now_collected = await collect(pipeline, limit=ORDERS_PER_TURN)
+        now_shown = await shower.show()
+        collected, shown = collected + now_collected, shown + now_shown
+        await pipeline.sleep(PAUSE_SECONDS)
+        busy = read or now_collected or now_shown
+        idle = 0.0 if busy else idle + loop.time() - turn_started
+        elapsed = loop.time() - started
+    return {"collected": collected, "shown": shown}
+
+
+async def _reconcile(
+    context: dg.OpExecutionContext, slice_: Slice, pipeline: Pipeline
+) -> dict[str, Any]:
+    found = await reconcile(pipeline)
+    shown = await Shower(context, slice_, pipeline, planned=False).show()
+    return {"found": found, "shown": shown}
+
+
+def _queue_job(slice_: Slice) -> dg.JobDefinition:
+    @dg.op(
+        name=f"{slice_.vendor}_queue_op",
+        required_resource_keys={slice_.vendor},
+        out=dg.Out(dg.Nothing),
+    )
+    def run(context: dg.OpExecutionContext, config: QueueConfig) -> None:
+        pipeline = getattr(context.resources, slice_.vendor).pipeline()
+        queue_class = QueueClass[config.queue_class.upper()]
+        queued = run_held(context, pipeline, _queue(pipeline, queue_class))
+        context.log.info(f"queued {queued} scans as {config.queue_class}")
+
+    return _as_job(slice_, "queue", "Queue registered scans that nobody has ordered.", run)
+
+
+async def _queue(pipeline: Pipeline, queue_class: QueueClass) -> int:
+    def step(tx: Tx) -> int:
+        limit = SCANS_PER_TRANSACTION
+        if queue_class == QueueClass.BACKLOG:
+            room = BACKLOG_DEPTH - orders.count_queued(tx, pipeline.vendor.name, queue_class)
+            limit = max(0, min(limit, room))
+        return len(queue_registered(tx, pipeline.vendor, queue_class, limit))
+
+    queued = 0
+    while count := await pipeline.ledger.apply(step):
+        queued += count
+    return queued
+
+
+def _archive_job(slice_: Slice) -> dg.JobDefinition:
+    @dg.op(
+        name=f"{slice_.vendor}_archive_op",
+        required_resource_keys={slice_.vendor},
+        out=dg.Out(dg.Nothing),
+    )
+    def run(context: dg.OpExecutionContext, config: ScanList) -> None:
+        pipeline = getattr(context.resources, slice_.vendor).pipeline()
+        batch = Batch(context, slice_, pipeline, slice_.assets, planned=False)
+        result = run_held(context, pipeline, batch.run(config.partition_keys))
+        if result.failed or result.waiting:
+            raise result.failure()
+
+    return _as_job(slice_, "archive", "Order, collect and seal a list of scans.", run)

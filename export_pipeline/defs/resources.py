@@ -1,0 +1,108 @@
+"""Resources: the ledger, the store, and each vendor's API, put together as a `Pipeline`."""
+
+import os
+from functools import lru_cache
+from pathlib import Path
+
+import dagster as dg
+
+from export_pipeline.ledger.database import Ledger
+from export_pipeline.ledger.home import make_ledger
+from export_pipeline.receiver.addresses import Addresses
+from export_pipeline.settings import Settings
+from export_pipeline.storage.open import open_store
+from export_pipeline.storage.store import Store
+from export_pipeline.vendors.copyleaks.exports import Copyleaks
+from export_pipeline.vendors.vendor import Vendor
+from export_pipeline.workflow.pipeline import Pipeline
+
+
+@lru_cache(maxsize=8)
+def _ledger(url: str) -> Ledger:
+    """One handle a process: its connections are pooled."""
+    return make_ledger(url)
+
+
+class PipelineSettings(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """Settings from the environment; see the README's table."""
+
+    home: str | None = None
+    """Overrides EXPORT_PIPELINE_HOME."""
+
+    def read(self) -> Settings:
+        """Read the environment.
+
+        Raises:
+            ConfigError: names the variable that cannot be used.
+        """
+        return Settings.from_env(os.environ, Path(self.home) if self.home else None)
+
+
+class LedgerResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The ledger: SQLite in the home, or the database that EXPORT_LEDGER_URL names."""
+
+    settings: dg.ResourceDependency[PipelineSettings]
+
+    def open(self) -> Ledger:
+        """Open the ledger, made first if there is none."""
+        settings = self.settings.read()
+        settings.make_home()
+        return _ledger(settings.ledger_url)
+
+
+class Storage(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The store that EXPORT_STORAGE_URL names."""
+
+    settings: dg.ResourceDependency[PipelineSettings]
+
+    def open(self) -> Store:
+        """Open the store.
+
+        Raises:
+            ConfigError: EXPORT_STORAGE_URL names none.
+        """
+        return open_store(self.settings.read().storage_url)
+
+
+class VendorResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """One vendor's API with all its configured accounts, the ledger and the store."""
+
+    settings: dg.ResourceDependency[PipelineSettings]
+    ledger: dg.ResourceDependency[LedgerResource]
+    storage: dg.ResourceDependency[Storage]
+
+    def vendor(self, settings: Settings, ledger: Ledger) -> Vendor:
+        """Make the vendor's client."""
+        raise NotImplementedError
+
+    def pipeline(self) -> Pipeline:
+        """Everything that the workflow needs for this vendor."""
+        settings, ledger = self.settings.read(), self.ledger.open()
+        return Pipeline(
+            settings=settings,
+            ledger=ledger,
+            store=self.storage.open(),
+            vendor=self.vendor(settings, ledger),
+            addresses=Addresses(settings.receiver_url, settings.secrets),
+        )
+
+
+class CopyleaksApi(VendorResource):
+    """Copyleaks's API (seed 000)."""
+
+    def vendor(self, settings: Settings, ledger: Ledger) -> Vendor:
+        """Make Copyleaks's client for the accounts in the environment."""
+        return Copyleaks(settings, ledger)
+
+
+def resources() -> dict[str, dg.ConfigurableResource]:  # type: ignore[type-arg]
+    """All resources by the key under which assets and jobs ask for them."""
+    settings = PipelineSettings()
+    ledger = LedgerResource(settings=settings)
+    storage = Storage(settings=settings)
+    return {
+        "settings": settings,
+        "ledger": ledger,
+        "storage": storage,
+        "copyleaks": CopyleaksApi(settings=settings, ledger=ledger, storage=storage),
+    }

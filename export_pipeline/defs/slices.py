@@ -1,0 +1,57 @@
+"""What the parts of one vendor's slice have in common: names, keys, tags."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import dagster as dg
+
+from export_pipeline.vendors.vendor import ArtifactKind
+from export_pipeline.workflow.describe import BAG
+from export_pipeline.workflow.queue import ORDER
+
+PARTITIONS_PER_CALL = 5_000
+"""Keys added in one call: SQLite fails above 32,766 variables."""
+OWNER = "team:data"
+
+
+@dataclass(frozen=True)
+class Slice:
+    """One vendor as Dagster knows it.
+
+    Args:
+        vendor: its name; also the key of its resource and the group of its assets.
+        kinds: its artifact kinds, in the order in which they are shown.
+    """
+
+    vendor: str
+    kinds: Sequence[ArtifactKind]
+
+    @property
+    def partitions(self) -> dg.DynamicPartitionsDefinition:
+        """Partitions by scan id."""
+        return dg.DynamicPartitionsDefinition(name=f"{self.vendor}_scans")
+
+    @property
+    def assets(self) -> list[str]:
+        """Names of its assets: the order, each artifact kind, the bag."""
+        return [ORDER, *(kind.name for kind in self.kinds), BAG]
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """Tags of its runs: a batch that failed is retried by what failed, never as a whole."""
+        return {"vendor": self.vendor, "dagster/max_retries": "0"}
+
+    def key(self, asset: str) -> dg.AssetKey:
+        """The asset's key."""
+        return dg.AssetKey([self.vendor, asset])
+
+    def add_partitions(self, instance: dg.DagsterInstance, keys: Sequence[str]) -> None:
+        """Make scans visible; keys that are there already stay as they are."""
+        for start in range(0, len(keys), PARTITIONS_PER_CALL):
+            chunk = keys[start : start + PARTITIONS_PER_CALL]
+            instance.add_dynamic_partitions(f"{self.vendor}_scans", chunk)
+
+
+def check_name(asset: str) -> str:
+    """The name of the one check of an asset."""
+    return "sealed" if asset == BAG else "accepted" if asset == ORDER else "verified"

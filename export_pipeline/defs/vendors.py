@@ -1,0 +1,21 @@
+"""Everything that Dagster has of one vendor, from its slice."""
+
+import dagster as dg
+
+from export_pipeline.defs.assets import vendor_assets
+from export_pipeline.defs.jobs import vendor_jobs
+from export_pipeline.defs.schedules import vendor_schedules
+from export_pipeline.defs.sensors import vendor_sensors
+from export_pipeline.defs.slices import Slice
+from export_pipeline.settings import Settings
+
+
+def vendor_definitions(slice_: Slice, settings: Settings) -> dg.Definitions:
+    """Assets, checks, jobs, sensors and schedules of one vendor."""
+    jobs = vendor_jobs(slice_)
+    return dg.Definitions(
+        assets=[vendor_assets(slice_, settings.batch_size)],
+        jobs=jobs.all,
+        sensors=vendor_sensors(slice_, jobs, settings.sensor_seconds),
+        schedules=vendor_schedules(slice_, jobs),
+    )
