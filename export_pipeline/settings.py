@@ -14,7 +14,7 @@ from export_pipeline.scans import DEFAULT_ACCOUNT
 
 HOME_VARIABLE = "EXPORT_PIPELINE_HOME"
 DEFAULT_HOME = ".export_pipeline"
-SECRET_FILE = "receiver-secret"
+SECRET_FILE = "receiver-secret"  # noqa: S105  the file's name
 SECRET_BYTES = 32
 ACCOUNT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
 _SEPARATORS = re.compile(r"[,\s]+")
@@ -30,7 +30,7 @@ class CopyleaksAccount(BaseModel):
     key: SecretStr
 
 
-def _variable(default: Any, name: str, meaning: str, **limits: Any) -> Any:
+def _variable(name: str, meaning: str, *, default: Any, **limits: Any) -> Any:
     return Field(default=default, alias=name, description=meaning, **limits)
 
 
@@ -41,69 +41,73 @@ class Settings(BaseModel):
 
     home: Path
     ledger_url: str = _variable(
-        "", "EXPORT_LEDGER_URL", "Ledger's SQLAlchemy URL; empty: SQLite in the home"
+        "EXPORT_LEDGER_URL", "Ledger's SQLAlchemy URL; empty: SQLite in the home", default=""
     )
     storage_url: str = _variable(
-        "", "EXPORT_STORAGE_URL", "Where the archive lies; empty: `archive` in the home"
+        "EXPORT_STORAGE_URL", "Where the archive lies; empty: `archive` in the home", default=""
     )
     receiver_url: str = _variable(
-        "http://127.0.0.1:8484",
         "EXPORT_RECEIVER_URL",
         "Public address of the receiver, as the vendors reach it",
+        default="http://127.0.0.1:8484",
     )
     receiver_secret: SecretStr | None = _variable(
-        None,
         "EXPORT_RECEIVER_SECRET",
         "Key from which all our tokens derive; empty: a file in the home",
+        default=None,
     )
     receiver_secret_previous: SecretStr | None = _variable(
-        None, "EXPORT_RECEIVER_SECRET_PREVIOUS", "The key before, still accepted"
+        "EXPORT_RECEIVER_SECRET_PREVIOUS", "The key before, still accepted", default=None
     )
     active_scans: Annotated[int, Field(ge=1)] = _variable(
-        50_000, "EXPORT_ACTIVE_SCANS", "Most scans that have a Dagster partition at one time"
+        "EXPORT_ACTIVE_SCANS",
+        "Most scans that have a Dagster partition at one time",
+        default=50_000,
     )
     run_wait: Annotated[float, Field(ge=0)] = _variable(
-        300.0, "EXPORT_RUN_WAIT", "Seconds that a run by hand waits for the vendor"
+        "EXPORT_RUN_WAIT", "Seconds that a run by hand waits for the vendor", default=300.0
     )
     order_deadline: Annotated[float, Field(gt=0)] = _variable(
-        7_200.0, "EXPORT_ORDER_DEADLINE", "Seconds from the first send until an order is given up"
+        "EXPORT_ORDER_DEADLINE",
+        "Seconds from the first send until an order is given up",
+        default=7_200.0,
     )
     order_patience: Annotated[float, Field(gt=0)] = _variable(
-        600.0,
         "EXPORT_ORDER_PATIENCE",
         "Seconds without a completion webhook until the reconciler looks in the store",
+        default=600.0,
     )
     attempts: Annotated[int, Field(ge=1)] = _variable(
-        3, "EXPORT_ATTEMPTS", "Orders for one artifact before it is missing"
+        "EXPORT_ATTEMPTS", "Orders for one artifact before it is missing", default=3
     )
     order_on_webhook: bool = _variable(
-        True, "EXPORT_ORDER_ON_WEBHOOK", "Order a scan as soon as its webhook registers it"
+        "EXPORT_ORDER_ON_WEBHOOK", "Order a scan as soon as its webhook registers it", default=True
     )
     sensor_seconds: Annotated[int, Field(ge=1)] = _variable(
-        30, "EXPORT_SENSOR_SECONDS", "Least seconds between two ticks of a sensor"
+        "EXPORT_SENSOR_SECONDS", "Least seconds between two ticks of a sensor", default=30
     )
     batch_size: Annotated[int, Field(ge=1, le=1000)] = _variable(
-        500, "EXPORT_BATCH_SIZE", "Scans that one Dagster run of a backfill works on"
+        "EXPORT_BATCH_SIZE", "Scans that one Dagster run of a backfill works on", default=500
     )
     copyleaks_artifacts: tuple[str, ...] = _variable(
-        (),
         "EXPORT_COPYLEAKS_ARTIFACTS",
         "Artifacts that every scan has where its own record does not say; empty: unknown",
+        default=(),
     )
     copyleaks_exports_per_minute: Annotated[int, Field(ge=1)] = _variable(
-        10, "EXPORT_COPYLEAKS_EXPORTS_PER_MINUTE", "Copyleaks's limit on export calls"
+        "EXPORT_COPYLEAKS_EXPORTS_PER_MINUTE", "Copyleaks's limit on export calls", default=10
     )
     copyleaks_requests_per_second: Annotated[int, Field(ge=1)] = _variable(
-        10, "EXPORT_COPYLEAKS_REQUESTS_PER_SECOND", "Copyleaks's limit on all calls"
+        "EXPORT_COPYLEAKS_REQUESTS_PER_SECOND", "Copyleaks's limit on all calls", default=10
     )
     copyleaks_max_retries: Annotated[int, Field(ge=1, le=12)] = _variable(
-        3, "EXPORT_COPYLEAKS_MAX_RETRIES", "Uploads that Copyleaks tries per artifact"
+        "EXPORT_COPYLEAKS_MAX_RETRIES", "Uploads that Copyleaks tries per artifact", default=3
     )
     copyleaks_api_url: str = _variable(
-        "https://api.copyleaks.com", "EXPORT_COPYLEAKS_API_URL", "Copyleaks's API"
+        "EXPORT_COPYLEAKS_API_URL", "Copyleaks's API", default="https://api.copyleaks.com"
     )
     copyleaks_login_url: str = _variable(
-        "https://id.copyleaks.com", "EXPORT_COPYLEAKS_LOGIN_URL", "Copyleaks's login"
+        "EXPORT_COPYLEAKS_LOGIN_URL", "Copyleaks's login", default="https://id.copyleaks.com"
     )
     copyleaks_accounts: tuple[CopyleaksAccount, ...] = ()
 

@@ -10,9 +10,9 @@ from export_pipeline.defs.runs import Context
 from export_pipeline.defs.showing import Shower
 from export_pipeline.defs.slices import Slice
 from export_pipeline.errors import BadInput
-from export_pipeline.ledger import registry, reports
+from export_pipeline.ledger import generations, registry, reports
 from export_pipeline.ledger.database import Tx
-from export_pipeline.ledger.rows import QueueClass, Scan, ScanState
+from export_pipeline.ledger.rows import GenerationState, QueueClass, Scan, ScanState
 from export_pipeline.scans import ScanKey
 from export_pipeline.workflow import describe
 from export_pipeline.workflow.drive import drive
@@ -155,10 +155,15 @@ class Batch:
         }
 
     def _adopt_all(self, tx: Tx, scans: Sequence[Scan]) -> dict[int, Requested]:
-        """Artifacts without `order`: nothing is ordered, what is under way is waited for."""
-        state = {ScanState.ARCHIVED: Requested.SEALED, ScanState.PARTIAL: Requested.SEALED}
+        """Without `order` nothing is ordered; what is under way or sealed is taken as it is."""
+        bag = describe.BAG in self._selected
+        found = {scan.id: generations.current(tx, scan) for scan in scans}
         return {
-            scan.id: state.get(scan.state, Requested.OPEN) for scan in scans if scan.generation > 0
+            scan_id: Requested.SEALED
+            if generation.state == GenerationState.SEALED
+            else Requested.OPEN
+            for scan_id, generation in found.items()
+            if generation is not None and (generation.wants_bag or not bag)
         }
 
     async def _reread(self, sealed: Sequence[Scan], result: Result) -> None:

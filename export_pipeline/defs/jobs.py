@@ -98,7 +98,7 @@ def _job(slice_: Slice, verb: str, description: str, work: Work) -> dg.JobDefini
     def run(context: dg.OpExecutionContext) -> None:
         pipeline = getattr(context.resources, slice_.vendor).pipeline()
         done = run_held(context, pipeline, work(context, slice_, pipeline))
-        context.log.info(f"{verb}: {done}")
+        context.log.info("%s: %s", verb, done)
 
     return _as_job(slice_, verb, description, run)
 
@@ -160,7 +160,7 @@ def _queue_job(slice_: Slice) -> dg.JobDefinition:
         pipeline = getattr(context.resources, slice_.vendor).pipeline()
         queue_class = QueueClass[config.queue_class.upper()]
         queued = run_held(context, pipeline, _queue(pipeline, queue_class))
-        context.log.info(f"queued {queued} scans as {config.queue_class}")
+        context.log.info("queued %s scans as %s", queued, config.queue_class)
 
     return _as_job(slice_, "queue", "Queue registered scans that nobody has ordered.", run)
 

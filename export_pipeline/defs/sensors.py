@@ -126,6 +126,6 @@ def _collect(_: dg.SensorEvaluationContext, slice_: Slice, pipeline: Pipeline) -
 
 def _reconcile(context: dg.SensorEvaluationContext, slice_: Slice, pipeline: Pipeline) -> str:
     for run_id in fail_orphans(context.instance, pipeline.ledger):
-        context.log.warning(f"run {run_id} was orphaned by a crash: reported as failed")
+        context.log.warning("run %s was orphaned by a crash: reported as failed", run_id)
     with pipeline.ledger.read() as tx:
         return "orders or seals are stuck" if is_needed(tx, slice_.vendor) else ""

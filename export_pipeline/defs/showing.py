@@ -79,7 +79,7 @@ class Shower:
             )
             return
         self._context.log_event(
-            dg.AssetCheckEvaluation(
+            dg.AssetCheckEvaluation(  # type: ignore[arg-type]  # ops take them all the same
                 asset_key=self._slice.key(asset),
                 check_name=check_name(asset),
                 passed=False,

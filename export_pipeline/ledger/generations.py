@@ -25,6 +25,13 @@ def find(tx: Tx, scan_id: int, number: int) -> Generation | None:
     return _generation(row)
 
 
+def get(tx: Tx, scan_id: int, number: int) -> Generation:
+    """One generation of a scan that is known to have it."""
+    return _generation(
+        tx.connection.execute(sa.select(generations).where(_is(scan_id, number))).one()
+    )
+
+
 def open_next(tx: Tx, scan: Scan, *, wants_bag: bool) -> int:
     """Open the generation after the scan's newest and return its number, from 1."""
     number = scan.generation + 1

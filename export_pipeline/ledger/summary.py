@@ -61,14 +61,13 @@ def generations_of(tx: Tx, scan_id: int) -> list[Generation]:
 def sealed(
     tx: Tx, *, after: tuple[int, int] = (0, 0), newest: bool = True, limit: int = 1000
 ) -> list[tuple[Scan, Generation]]:
-    """Scans with their sealed generations beyond (scan row id, number), in that order.
+    """Scans with their sealed generations, in order of scan row id and number, beyond `after`.
 
-    Args:
-        newest: leave out a generation once a newer one of its scan is sealed.
+    With `newest`, a generation is left out once a newer one of its scan is sealed.
     """
     here = sa.tuple_(generations.c.scan_id, generations.c.number)
     query = sa.select(generations).where(
-        generations.c.state == GenerationState.SEALED, here > sa.tuple_(*after)
+        generations.c.state == GenerationState.SEALED, here > after
     )
     if newest:
         newer = generations.alias()

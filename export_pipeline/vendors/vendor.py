@@ -189,6 +189,3 @@ class Vendor(Protocol):
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop."""
-
-    async def aclose(self) -> None:
-        """Close the connections of the running event loop."""

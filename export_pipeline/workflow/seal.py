@@ -65,8 +65,7 @@ async def seal(pipeline: Pipeline, scan: Scan, number: int) -> None:
 
 
 def _contents(tx: Tx, scan: Scan, number: int) -> Contents:
-    generation = generations.find(tx, scan.id, number)
-    assert generation is not None, f"{scan.key} has no generation {number}"
+    generation = generations.get(tx, scan.id, number)
     return Contents(
         scan=registry.by_id(tx, scan.id),
         generation=generation,
