@@ -76,14 +76,27 @@ def assign(
 def delivered(tx: Tx, order_id: str, name: str, *, size: int, sha256: str) -> None:
     """Note what the receiver took in, for the verification to compare with."""
     tx.run(
-        sa.update(artifacts)
-        .where(
-            artifacts.c.order_id == order_id,
-            artifacts.c.name == name,
-            artifacts.c.state == ArtifactState.EXPECTED,
-        )
-        .values(size=size, sha256=sha256, delivered_at=tx.now)
+        _DELIVERED,
+        {
+            "of_order": order_id,
+            "named": name,
+            "size": size,
+            "sha256": sha256,
+            "delivered_at": tx.now,
+        },
     )
+
+
+# Once here: building it costs the receiver 250 us for each upload.
+_DELIVERED = (
+    sa.update(artifacts)
+    .where(
+        artifacts.c.order_id == sa.bindparam("of_order"),
+        artifacts.c.name == sa.bindparam("named"),
+        artifacts.c.state == ArtifactState.EXPECTED,
+    )
+    .values({name: sa.bindparam(name) for name in ("size", "sha256", "delivered_at")})
+)
 
 
 def verified(tx: Tx, artifact: Artifact, **facts: Any) -> None:

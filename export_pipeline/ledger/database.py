@@ -5,12 +5,11 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 import sqlalchemy as sa
 
@@ -129,8 +128,9 @@ class Ledger:
         with self._writer_lock:
             if self._writer is None:
                 self._writer = _Writer(self)
-            future = self._writer.submit(lambda tx: work(tx, *args, **kwargs))
-        return await asyncio.wrap_future(future)
+            future = asyncio.get_running_loop().create_future()
+            self._writer.submit(_Piece(lambda tx: work(tx, *args, **kwargs), future))
+        return cast("R", await future)
 
     async def look(
         self, work: Callable[Concatenate[Tx, P], R], *args: P.args, **kwargs: P.kwargs
@@ -152,19 +152,28 @@ class Ledger:
         self._engine.dispose()
 
 
+@dataclass(frozen=True)
+class _Piece:
+    """Work for the writer, and the future of the task that waits for it."""
+
+    work: Callable[[Tx], Any]
+    future: asyncio.Future[Any]
+
+
+_Ended = tuple[asyncio.Future[Any], Any, BaseException | None]
+
+
 class _Writer:
     """The thread behind `Ledger.apply`."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._queue: SimpleQueue[tuple[Callable[[Tx], Any], Future[Any]] | None] = SimpleQueue()
+        self._queue: SimpleQueue[_Piece | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._loop, name="ledger-writer", daemon=True)
         self._thread.start()
 
-    def submit(self, work: Callable[[Tx], R]) -> Future[R]:
-        future: Future[R] = Future()
-        self._queue.put((work, future))
-        return future
+    def submit(self, piece: _Piece) -> None:
+        self._queue.put(piece)
 
     def stop(self) -> None:
         self._queue.put(None)
@@ -174,11 +183,11 @@ class _Writer:
         while (first := self._queue.get()) is not None:
             batch = [first]
             stopping = self._gather(batch)
-            self._commit(batch)
+            _tell(self._commit(batch))
             if stopping:
                 return
 
-    def _gather(self, batch: list[tuple[Callable[[Tx], Any], Future[Any]]]) -> bool:
+    def _gather(self, batch: list[_Piece]) -> bool:
         while len(batch) < GROUP_LIMIT:
             try:
                 item = self._queue.get_nowait()
@@ -189,19 +198,13 @@ class _Writer:
             batch.append(item)
         return False
 
-    def _commit(self, batch: list[tuple[Callable[[Tx], Any], Future[Any]]]) -> None:
-        wanted = [item for item in batch if item[1].set_running_or_notify_cancel()]
-        outcomes: list[tuple[Future[Any], Any, BaseException | None]] = []
+    def _commit(self, batch: list[_Piece]) -> list[_Ended]:
+        wanted = [piece for piece in batch if not piece.future.cancelled()]
         try:
             with self._ledger.write() as tx:
-                outcomes.extend((future, *_attempt(tx, work)) for work, future in wanted)
+                return [(piece.future, *_attempt(tx, piece.work)) for piece in wanted]
         except BaseException as error:  # noqa: BLE001 (each caller gets it)
-            outcomes = [(future, None, error) for _, future in wanted]
-        for future, value, failure in outcomes:
-            if failure is not None:
-                future.set_exception(failure)
-            else:
-                future.set_result(value)
+            return [(piece.future, None, error) for piece in wanted]
 
 
 def _attempt(tx: Tx, work: Callable[[Tx], Any]) -> tuple[Any, BaseException | None]:
@@ -213,6 +216,27 @@ def _attempt(tx: Tx, work: Callable[[Tx], Any]) -> tuple[Any, BaseException | No
         return None, error
     savepoint.commit()
     return value, None
+
+
+def _tell(outcomes: list[_Ended]) -> None:
+    # Each wake-up of a loop is a write to a pipe: one per commit, not one per piece.
+    by_loop: dict[asyncio.AbstractEventLoop, list[_Ended]] = {}
+    for outcome in outcomes:
+        by_loop.setdefault(outcome[0].get_loop(), []).append(outcome)
+    for loop, its_own in by_loop.items():
+        # A loop that was closed meanwhile has nobody left who waits.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(_resolve, its_own)
+
+
+def _resolve(outcomes: list[_Ended]) -> None:
+    for future, value, failure in outcomes:
+        if future.done():
+            continue
+        if failure is not None:
+            future.set_exception(failure)
+        else:
+            future.set_result(value)
 
 
 def _engine(url: sa.URL) -> sa.Engine:

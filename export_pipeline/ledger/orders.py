@@ -102,6 +102,17 @@ def earliest_due(tx: Tx, vendor: str, account: str) -> float | None:
     return None if due is None else float(due)
 
 
+def queued_elsewhere(tx: Tx, vendor: str, accounts: Sequence[str]) -> str | None:
+    """An account with queued orders that is none of `accounts`, so that nobody sends them."""
+    query = sa.select(orders.c.account).where(
+        orders.c.vendor == vendor,
+        orders.c.state == OrderState.QUEUED,
+        orders.c.account.not_in(accounts),
+    )
+    row = tx.one_or_none(query.limit(1))
+    return None if row is None else str(row.account)
+
+
 def sending(tx: Tx, order: Order, owner: str, *, seconds: float, deadline: float) -> bool:
     """Note, before the call, that `owner` sends this order within `seconds`.
 
@@ -133,11 +144,20 @@ def accepted(
     waiting = {**names, "state": OrderState.WAITING, "not_before": look_after}
     sent = (OrderState.SENDING, OrderState.QUEUED)
     if not _move(tx, order_id, *sent, **waiting, lease_until=None):
-        tx.run(sa.update(orders).where(orders.c.id == order_id).values(**names))
+        # A closed order stands in a bag's provenance, which must be the same at every try to seal.
+        unclosed = sa.and_(orders.c.id == order_id, orders.c.state != OrderState.CLOSED)
+        tx.run(sa.update(orders).where(unclosed).values(**names))
 
 
-def back_to_queue(tx: Tx, order_id: str, *, not_before: float, reason: str) -> None:
-    """Queue an order whose send failed for a passing reason; the id stays the same."""
+def back_to_queue(
+    tx: Tx, order_id: str, *, not_before: float, reason: str, restart: bool = False
+) -> None:
+    """Queue an order whose send failed for a passing reason; the id stays the same.
+
+    Args:
+        restart: whether its deadline counts from the next send, as this one was none of its own.
+    """
+    anew: dict[str, Any] = {"deadline": None} if restart else {}
     _move(
         tx,
         order_id,
@@ -146,6 +166,7 @@ def back_to_queue(tx: Tx, order_id: str, *, not_before: float, reason: str) -> N
         not_before=not_before,
         reason=reason,
         lease_until=None,
+        **anew,
     )
 
 

@@ -32,8 +32,7 @@ def register(
     if known is None:
         return _insert(tx, key, source, details or {}, expires_at), True
     # As JSON gives it back, else a tuple would be news each time.
-    told = loads(dumps(details or {}))
-    merged = {**known.details, **{name: value for name, value in told.items() if value is not None}}
+    merged = _merged(known.details, loads(dumps(details or {})))
     expires_at = expires_at if expires_at is not None else known.expires_at
     if merged == known.details and expires_at == known.expires_at:
         return known, False
@@ -41,6 +40,17 @@ def register(
     tx.run(change.values(details=merged, expires_at=expires_at))
     events.record(tx, known.id, "registered again", source=source)
     return get(tx, key), True
+
+
+def _merged(known: dict[str, Any], told: dict[str, Any]) -> dict[str, Any]:
+    """What is known with what was told laid over it; told None says nothing, at any depth."""
+    merged = dict(known)
+    for name, value in told.items():
+        if isinstance(value, dict) and isinstance(known.get(name), dict):
+            merged[name] = _merged(known[name], value)
+        elif value is not None:
+            merged[name] = value
+    return merged
 
 
 def _insert(

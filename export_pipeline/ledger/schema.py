@@ -98,7 +98,7 @@ orders = sa.Table(
     _time("lease_until"),
     sa.UniqueConstraint("scan_id", "generation", "part", "attempt"),
     sa.Index(
-        "orders_in_queue", "vendor", "account", "state", "queue_class", "expires_at", "queued_at"
+        "orders_in_queue", "state", "vendor", "account", "queue_class", "expires_at", "queued_at"
     ),
     sa.Index("orders_by_scan", "scan_id", "generation"),
 )
@@ -169,7 +169,7 @@ inbox = sa.Table(
     _text("reason", default=""),
     sa.Column("received_at", sa.Double, nullable=False),
     _time("handled_at"),
-    sa.Index("inbox_unhandled", "vendor", "topic", "state", "id"),
+    sa.Index("inbox_unhandled", "state", "vendor", "topic", "id"),
     sa.Index("inbox_by_subject", "topic", "subject"),
 )
 

@@ -127,6 +127,15 @@ def oldest_open_order(tx: Tx) -> tuple[Order, Scan] | None:
     return order, to_scan(owner)
 
 
+def count_open_orders(tx: Tx) -> dict[OrderState, int]:
+    """How many orders are open, by state; reads only those."""
+    states = [state for state in OrderState if state != OrderState.CLOSED]
+    query = sa.select(orders.c.state, sa.func.count().label("orders"))
+    query = query.where(orders.c.state.in_(states)).group_by(orders.c.state)
+    found = {row.state: row.orders for row in tx.all(query)}
+    return {state: found.get(state, 0) for state in states}
+
+
 def count_unreported(tx: Tx) -> int:
     """How many settled things Dagster has not been told."""
     query = sa.select(sa.func.count()).select_from(reports).where(reports.c.reported_at.is_(None))

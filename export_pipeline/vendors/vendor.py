@@ -144,6 +144,13 @@ class Vendor(Protocol):
     def pushes(self) -> bool:
         """Whether it writes into upload targets; else artifacts are pulled with `open`."""
 
+    def require(self, account: str) -> None:
+        """Make sure that the account is configured.
+
+        Raises:
+            ConfigError: it is not; names the variables to set.
+        """
+
     def quotas(self, account: str) -> Sequence[Quota]:
         """The quotas that sending one order uses; all are claimed before `place`."""
 

@@ -5,14 +5,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from export_pipeline.archive.verify import Verdict, verify
-from export_pipeline.errors import BadInput
+from export_pipeline.errors import BadInput, StoreError
 from export_pipeline.ledger import artifacts, events, inbox, orders, registry
 from export_pipeline.ledger.database import Tx
 from export_pipeline.ledger.rows import Artifact, ArtifactState, Letter, Order, Outcome, Scan
+from export_pipeline.transfer.concurrency import all_of
 from export_pipeline.vendors.vendor import Completion
 from export_pipeline.workflow.decide import after_undelivered
 from export_pipeline.workflow.pipeline import Pipeline
-from export_pipeline.workflow.seal import seal
+from export_pipeline.workflow.seal import seal_if_possible
 from export_pipeline.workflow.settle import close
 
 LEASE_SECONDS = 120.0
@@ -68,7 +69,12 @@ def note_completion(tx: Tx, order_id: str, completion: Completion) -> None:
 
 
 async def collect(pipeline: Pipeline, *, limit: int, scan_ids: Sequence[int] | None = None) -> int:
-    """Collect up to `limit` completed orders, of some scans or of all; return how many."""
+    """Collect up to `limit` completed orders, of some scans or of all; return how many.
+
+    Raises:
+        StoreError: the store failed at one of them; the others are collected all the same, and
+            that one is free for the next round.
+    """
     taken = await pipeline.ledger.apply(
         orders.take_completed,
         pipeline.vendor.name,
@@ -81,11 +87,13 @@ async def collect(pipeline: Pipeline, *, limit: int, scan_ids: Sequence[int] | N
 
     async def gated(order: Order) -> None:
         async with gate:
-            await collect_order(pipeline, order)
+            try:
+                await collect_order(pipeline, order)
+            except StoreError:
+                await pipeline.ledger.apply(orders.release, order.id)
+                raise
 
-    async with asyncio.TaskGroup() as group:
-        for order in taken:
-            group.create_task(gated(order))
+    await all_of(*map(gated, taken))
     return len(taken)
 
 
@@ -93,27 +101,26 @@ async def collect_order(pipeline: Pipeline, order: Order) -> None:
     """Verify what one order brought, settle it, and seal its generation if it was the last."""
     looked = await _look(pipeline, order)
     if await pipeline.ledger.apply(_settle, pipeline, looked):
-        await seal(pipeline, looked.scan, order.generation)
+        await seal_if_possible(pipeline, looked.scan, order.generation)
 
 
 async def _look(pipeline: Pipeline, order: Order) -> Looked:
     scan, files = await pipeline.ledger.look(_of_order, order)
     gate = asyncio.Semaphore(FILES_AT_ONCE)
+    verdicts: dict[str, Verdict] = {}
 
-    async def look_at(artifact: Artifact) -> tuple[str, Verdict]:
+    async def look_at(artifact: Artifact) -> None:
         async with gate:
-            verdict = await verify(
+            verdicts[artifact.name] = await verify(
                 pipeline.store,
                 pipeline.key(scan, order.generation, artifact.name),
                 pipeline.kind(artifact.kind).opener,
                 expected_size=artifact.size,
                 expected_sha256=artifact.sha256,
             )
-            return artifact.name, verdict
 
-    expected = [one for one in files if one.state == ArtifactState.EXPECTED]
-    verdicts = await asyncio.gather(*[look_at(one) for one in expected])
-    return Looked(order, scan, dict(verdicts))
+    await all_of(*[look_at(one) for one in files if one.state == ArtifactState.EXPECTED])
+    return Looked(order, scan, verdicts)
 
 
 def _of_order(tx: Tx, order: Order) -> tuple[Scan, list[Artifact]]:
@@ -137,11 +144,16 @@ def _settle(tx: Tx, pipeline: Pipeline, looked: Looked) -> bool:
         patience = min(pipeline.settings.order_patience, deadline - tx.now)
         orders.wait_on(tx, order.id, look_after=tx.now + patience)
         return False
-    broken = any(not verdict.passed for verdict in looked.verdicts.values())
-    outcome = Outcome.INCOMPLETE if broken else Outcome.DELIVERED
+    brought = artifacts.of_order(tx, order.id)
+    is_whole = all(one.state == ArtifactState.VERIFIED for one in brought)
+    outcome = Outcome.DELIVERED if is_whole else Outcome.INCOMPLETE
     reason = _reason(order, undelivered, looked.verdicts)
     attempts = pipeline.settings.attempts
-    step = after_undelivered(undelivered, attempt=order.attempt, attempts=attempts)
+    every = artifacts.of_generation(tx, order.scan_id, order.generation)
+    arrived = any(one.state == ArtifactState.VERIFIED for one in every)
+    step = after_undelivered(
+        undelivered, attempt=order.attempt, attempts=attempts, others_arrived=arrived
+    )
     return close(tx, looked.scan, order, outcome, reason, step)
 
 

@@ -25,12 +25,23 @@ def spent(attempt: int, attempts: int) -> bool:
     return attempt % attempts == 0
 
 
-def after_undelivered(undelivered: Iterable[Artifact], *, attempt: int, attempts: int) -> NextStep:
-    """Order again what is not in the store, until the attempts are spent."""
+def after_undelivered(
+    undelivered: Iterable[Artifact], *, attempt: int, attempts: int, others_arrived: bool
+) -> NextStep:
+    """Order again what is not in the store, until the attempts are spent.
+
+    Args:
+        undelivered: artifacts of one order that are not in the store.
+        attempt: which attempt that order was.
+        attempts: how many there are.
+        others_arrived: whether the vendor brought anything else of the scan. Only then does an
+            artifact that the scan may not have count as absent: else nobody knows, since our own
+            receiver or store may have been out of the vendor's reach.
+    """
     again, absent, missing = [], [], []
     for artifact in undelivered:
-        unknown = artifact.availability == Availability.UNKNOWN
-        if unknown and (attempt >= UNKNOWN_ATTEMPTS or spent(attempt, attempts)):
+        doubtful = artifact.availability == Availability.UNKNOWN and others_arrived
+        if doubtful and (attempt >= UNKNOWN_ATTEMPTS or spent(attempt, attempts)):
             absent.append(artifact)
         elif spent(attempt, attempts):
             missing.append(artifact)

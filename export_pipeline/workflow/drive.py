@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 
+from export_pipeline.errors import StoreError
 from export_pipeline.ledger import artifacts, registry
 from export_pipeline.ledger.database import Tx
 from export_pipeline.ledger.rows import ArtifactState, Scan
 from export_pipeline.workflow.collect import collect, read_completions
 from export_pipeline.workflow.pipeline import Pipeline
-from export_pipeline.workflow.reconcile import find_stuck
+from export_pipeline.workflow.reconcile import find_stuck, frozen, seal_all
 from export_pipeline.workflow.send import drain
 
 LOOK_SECONDS = 0.25
@@ -33,6 +34,9 @@ async def drive(
 
     Returns:
         The scans that are not settled yet: nothing is lost, the collect sensor goes on with them.
+
+    Raises:
+        StoreError: the store failed, for good or at the last turn; nothing is lost then either.
     """
     stop = asyncio.Event()
     sender = asyncio.create_task(drain(pipeline, seconds=seconds, linger=seconds, stop=stop))
@@ -51,17 +55,30 @@ async def _collect_until(
     seconds: float,
     show: Callable[[], Awaitable[None]],
 ) -> list[Scan]:
-    waited = 0.0
+    until = await pipeline.ledger.look(_now) + seconds
     while True:
-        await pipeline.ledger.apply(find_stuck, pipeline.vendor.name)
-        await read_completions(pipeline)
-        await collect(pipeline, limit=ORDERS_PER_TURN, scan_ids=scan_ids)
+        is_last = await pipeline.ledger.look(_now) >= until
+        try:
+            await _turn(pipeline, scan_ids)
+        except StoreError as error:
+            if is_last or not error.transient:
+                raise
         await show()
         open_scans = await pipeline.ledger.look(unsettled, scan_ids, kinds, wants_bag)
-        if not open_scans or waited >= seconds:
+        if not open_scans or is_last:
             return open_scans
         await pipeline.sleep(LOOK_SECONDS)
-        waited += LOOK_SECONDS
+
+
+def _now(tx: Tx) -> float:
+    return tx.now
+
+
+async def _turn(pipeline: Pipeline, scan_ids: Sequence[int]) -> None:
+    await pipeline.ledger.apply(find_stuck, pipeline.vendor.name)
+    await read_completions(pipeline)
+    await collect(pipeline, limit=ORDERS_PER_TURN, scan_ids=scan_ids)
+    await seal_all(pipeline, await pipeline.ledger.look(frozen, scan_ids))
 
 
 def unsettled(

@@ -6,8 +6,8 @@ from itertools import islice
 from typing import Any, BinaryIO, TypeVar
 
 from export_pipeline.errors import BadInput
-from export_pipeline.ledger import registry
-from export_pipeline.ledger.database import Ledger, Tx
+from export_pipeline.ledger.bulk import NewScan, register_many
+from export_pipeline.ledger.database import Ledger
 from export_pipeline.scans import ScanKey
 from export_pipeline.settings import ACCOUNT_NAME
 from export_pipeline.vendors.vendor import Registration
@@ -75,26 +75,27 @@ def import_scans(
     for chunk in in_batches(lines, SCANS_PER_TRANSACTION):
         found = list(_readable(chunk, form, account, imported))
         with ledger.write() as tx:
-            counts = _register(tx, found)
-        imported.new += counts[0]
-        imported.updated += counts[1]
-        imported.known += counts[2]
-        imported.accounts |= {key.account for key, _ in found}
+            counts = register_many(tx, found, source="import")
+        imported.new += counts.new
+        imported.updated += counts.updated
+        imported.known += counts.known
+        imported.accounts |= {one.key.account for one in found}
 
 
 def _readable(
     lines: Iterable[Line], form: Format, account: str, imported: Imported
-) -> Iterator[tuple[ScanKey, Registration]]:
+) -> Iterator[NewScan]:
     for line in lines:
         try:
             if line.problem:
                 raise BadInput(line.problem)
             named = require_account(line.fields.pop(ACCOUNT, None) or account)
-            registration = form.read(line.fields)
+            told = form.read(line.fields)
         except BadInput as error:
             imported.refuse(f"line {line.number}", str(error))
         else:
-            yield ScanKey(form.vendor, named, registration.scan), registration
+            key = ScanKey(form.vendor, named, told.scan)
+            yield NewScan(key, told.details, told.expires_at)
 
 
 def require_account(name: object) -> str:
@@ -109,24 +110,6 @@ def require_account(name: object) -> str:
         f"account: {name!r:.80} is no account name: use 1 to 31 of a-z 0-9 _ -, beginning with a"
         " letter or digit"
     )
-
-
-def _register(tx: Tx, found: Sequence[tuple[ScanKey, Registration]]) -> tuple[int, int, int]:
-    """Register; return how many were new, updated and known."""
-    there = set(registry.find_many(tx, [key for key, _ in found]))
-    new = updated = 0
-    for key, registration in found:
-        _, changed = registry.register(
-            tx,
-            key,
-            source="import",
-            details=registration.details,
-            expires_at=registration.expires_at,
-        )
-        new += changed and key not in there
-        updated += changed and key in there
-        there.add(key)
-    return new, updated, len(found) - new - updated
 
 
 def in_batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

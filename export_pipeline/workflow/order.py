@@ -71,15 +71,22 @@ def retry(tx: Tx, vendor: Vendor, scan: Scan, *, queue_class: QueueClass) -> Req
     generation = generations.current(tx, scan)
     if scan.state != ScanState.FAILED or generation is None:
         return request(tx, vendor, scan, queue_class=queue_class)
-    every = artifacts.of_generation(tx, scan.id, generation.number)
-    artifacts.expect_again(tx, [one for one in every if one.state == ArtifactState.MISSING])
-    before = orders.of_scan(tx, scan.id, generation.number)
+    number = generation.number
+    lost = [
+        one
+        for one in artifacts.of_generation(tx, scan.id, number)
+        # What could not be ordered is planned anew.
+        if one.state == ArtifactState.MISSING and one.availability != Availability.MISSING
+    ]
+    artifacts.expect_again(tx, lost)
+    before = orders.of_scan(tx, scan.id, number)
     attempt = max((order.attempt for order in before), default=0) + 1
     registry.settle(tx, scan.id, ScanState.ORDERED)
-    order_artifacts(
-        tx, vendor, scan, generation.number, None, attempt=attempt, queue_class=queue_class
+    placed = order_artifacts(
+        tx, vendor, scan, number, None, attempt=attempt, queue_class=queue_class
     )
-    return Requested.QUEUED
+    finish(tx, scan, number)
+    return Requested.QUEUED if placed else Requested.OPEN
 
 
 def order_artifacts(

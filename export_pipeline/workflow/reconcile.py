@@ -1,16 +1,20 @@
 """Reconcile: find what is stuck, so that nothing depends on a webhook or on a living process."""
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from export_pipeline.ledger import events, generations, orders, registry
 from export_pipeline.ledger.database import Tx
-from export_pipeline.ledger.rows import Scan
+from export_pipeline.ledger.rows import GenerationState, Scan
+from export_pipeline.transfer.concurrency import all_of
 from export_pipeline.workflow.collect import collect, note_completion, read_completions
 from export_pipeline.workflow.pipeline import Pipeline
 from export_pipeline.workflow.seal import seal
 
 ORDERS_PER_TURN = 500
 SEALS_PER_TURN = 100
+SEALS_AT_ONCE = 8
 
 
 @dataclass(frozen=True)
@@ -27,16 +31,17 @@ async def reconcile(pipeline: Pipeline) -> Reconciled:
 
     Orders without a completion are looked for in the store (DESIGN.md part 3), sends whose
     process died are repeated by the same id, frozen generations without a seal get it.
+
+    Raises:
+        StoreError: the store failed at some scan; everything else is done all the same.
     """
     await read_completions(pipeline)
     waiting = await pipeline.ledger.look(orders.waiting, pipeline.vendor.name, ORDERS_PER_TURN)
     for order_id, completion in (await pipeline.vendor.ask(waiting)).items():
         await pipeline.ledger.apply(note_completion, order_id, completion)
     found = await pipeline.ledger.apply(find_stuck, pipeline.vendor.name)
-    await collect(pipeline, limit=ORDERS_PER_TURN)
     unsealed = await pipeline.ledger.look(_unsealed, pipeline.vendor.name)
-    for scan, number in unsealed:
-        await seal(pipeline, scan, number)
+    await all_of(collect(pipeline, limit=ORDERS_PER_TURN), seal_all(pipeline, unsealed))
     return Reconciled(found.late, found.abandoned, len(unsealed))
 
 
@@ -54,6 +59,31 @@ def find_stuck(tx: Tx, vendor: str) -> Reconciled:
     for order in late:
         events.record(tx, order.scan_id, "no webhook: looking in the store", order.id)
     return Reconciled(late=len(late), abandoned=len(abandoned))
+
+
+async def seal_all(pipeline: Pipeline, unsealed: Sequence[tuple[Scan, int]]) -> None:
+    """Seal each of these generations.
+
+    Raises:
+        StoreError: the store failed at one of them; the others are sealed all the same.
+    """
+    gate = asyncio.Semaphore(SEALS_AT_ONCE)
+
+    async def gated(scan: Scan, number: int) -> None:
+        async with gate:
+            await seal(pipeline, scan, number)
+
+    await all_of(*[gated(scan, number) for scan, number in unsealed])
+
+
+def frozen(tx: Tx, scan_ids: Sequence[int]) -> list[tuple[Scan, int]]:
+    """Those of the scans, with their generations, that wait for nothing but their seal."""
+    found = [(scan, generations.current(tx, scan)) for scan in registry.by_ids(tx, scan_ids)]
+    return [
+        (scan, generation.number)
+        for scan, generation in found
+        if generation is not None and generation.state == GenerationState.FROZEN
+    ]
 
 
 def _unsealed(tx: Tx, vendor: str) -> list[tuple[Scan, int]]:

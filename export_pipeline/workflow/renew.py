@@ -8,7 +8,7 @@ store; only the rest is ordered.
 import asyncio
 from collections.abc import Sequence
 
-from export_pipeline.errors import AlreadyExists
+from export_pipeline.errors import AlreadyExists, NotFound
 from export_pipeline.ledger import artifacts, events, generations, orders, registry
 from export_pipeline.ledger.database import Tx
 from export_pipeline.ledger.rows import (
@@ -19,6 +19,7 @@ from export_pipeline.ledger.rows import (
     QueueClass,
     Scan,
 )
+from export_pipeline.transfer.concurrency import all_of
 from export_pipeline.vendors.vendor import Availability
 from export_pipeline.workflow.decide import spent
 from export_pipeline.workflow.order import order_artifacts
@@ -42,21 +43,30 @@ async def renew(pipeline: Pipeline, scan: Scan, generation: Generation) -> bool:
         await _remove(pipeline, scan, broken)
         return await pipeline.ledger.apply(_give_up, scan, generation, broken)
     await _copy_verified(pipeline, scan, generation.number, settled)
-    if await pipeline.ledger.apply(_replace, pipeline, scan, generation, attempt + 1):
-        await _remove(pipeline, scan, settled)
+    # Removed before the ledger says so: after a crash between, the next try finds the copies.
+    await _remove(pipeline, scan, settled)
+    await pipeline.ledger.apply(_replace, pipeline, scan, generation, attempt + 1)
     return False
 
 
 async def renew_sealed(pipeline: Pipeline, scan: Scan, queue_class: QueueClass) -> bool:
-    """Order what a sealed generation lacks into the next one; False if it lacks nothing."""
+    """Order what a sealed generation lacks into the next one; False if nothing can be had."""
     generation = await pipeline.ledger.look(generations.current, scan)
     if generation is None or generation.state != GenerationState.SEALED:
         return False
     settled = await pipeline.ledger.look(_artifacts, scan, generation)
-    if all(one.state != ArtifactState.MISSING for one in settled):
+    if not _can_be_had(pipeline, scan, settled):
         return False
     await _copy_verified(pipeline, scan, generation.number, settled)
     return await pipeline.ledger.apply(_open_next, pipeline, scan, generation, 1, queue_class)
+
+
+def _can_be_had(pipeline: Pipeline, scan: Scan, settled: Sequence[Artifact]) -> bool:
+    missing = [one for one in settled if one.state == ArtifactState.MISSING]
+    unknown_by_now = {
+        one.name for one in pipeline.vendor.plan(scan) if one.availability == Availability.MISSING
+    }
+    return any(one.name not in unknown_by_now for one in missing)
 
 
 def _artifacts(tx: Tx, scan: Scan, generation: Generation) -> list[Artifact]:
@@ -74,16 +84,18 @@ async def _copy_verified(
     gate = asyncio.Semaphore(COPIES_AT_ONCE)
 
     async def copy(name: str) -> None:
+        source, target = (pipeline.key(scan, one, name) for one in (number, number + 1))
         async with gate:
-            source, target = (pipeline.key(scan, one, name) for one in (number, number + 1))
+            if await pipeline.store.stat(target) is not None:
+                return  # an earlier try at this renewal copied it
             try:
                 await pipeline.store.copy(source, target)
-            except AlreadyExists:
-                return  # an earlier try at this renewal copied it
+            except (AlreadyExists, NotFound):
+                # Another process renews it too, and may have removed the source by now.
+                if await pipeline.store.stat(target) is None:
+                    raise
 
-    await asyncio.gather(
-        *[copy(one.name) for one in settled if one.state == ArtifactState.VERIFIED]
-    )
+    await all_of(*[copy(one.name) for one in settled if one.state == ArtifactState.VERIFIED])
 
 
 async def _remove(pipeline: Pipeline, scan: Scan, files: Sequence[Artifact]) -> None:

@@ -10,7 +10,7 @@ from export_pipeline.workflow.order import Requested, request, retry
 from export_pipeline.workflow.pipeline import Pipeline
 from export_pipeline.workflow.renew import renew_sealed
 
-COMPLETE = "complete: its newest generation lacks nothing"
+COMPLETE = "complete: its newest generation lacks nothing that can be had"
 SCANS_PER_PAGE = 100
 
 

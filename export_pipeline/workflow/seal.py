@@ -9,6 +9,7 @@ from typing import Any
 from export_pipeline.archive import bag
 from export_pipeline.archive.bag import PayloadFile
 from export_pipeline.archive.layout import bag_prefix
+from export_pipeline.errors import StoreError
 from export_pipeline.ledger import artifacts, events, generations, orders, registry
 from export_pipeline.ledger.database import Tx
 from export_pipeline.ledger.rows import (
@@ -21,6 +22,7 @@ from export_pipeline.ledger.rows import (
     Scan,
     ScanState,
 )
+from export_pipeline.vendors.vendor import Availability
 from export_pipeline.workflow import describe
 from export_pipeline.workflow.pipeline import Pipeline
 from export_pipeline.workflow.renew import renew
@@ -41,9 +43,19 @@ class Contents:
         """The artifacts that were settled so."""
         return [one for one in self.artifacts if one.state == state]
 
+    @property
+    def given_up(self) -> list[Artifact]:
+        """What was ordered and settled without it."""
+        ordered = (Availability.EXPECTED, Availability.UNKNOWN)
+        lost = (*self.of(ArtifactState.MISSING), *self.of(ArtifactState.ABSENT))
+        return [one for one in lost if one.availability in ordered]
+
 
 async def seal(pipeline: Pipeline, scan: Scan, number: int) -> None:
     """Write the bag of a frozen generation and settle the scan; finishes an interrupted seal.
+
+    What came too late, when it was settled as missing or absent already, is deleted: the bag's
+    manifest does not name it.
 
     Raises:
         StoreError: the store failed, or holds another seal; the reconciler tries again.
@@ -60,8 +72,22 @@ async def seal(pipeline: Pipeline, scan: Scan, number: int) -> None:
         for one in contents.of(ArtifactState.VERIFIED)
     ]
     prefix = bag_prefix(scan.key, number)
+    for one in contents.given_up:
+        await pipeline.store.delete(pipeline.key(scan, number, one.name))
     await bag.seal(pipeline.store, prefix, payload, _info(contents), _provenance(contents))
     await pipeline.ledger.apply(_sealed, contents)
+
+
+async def seal_if_possible(pipeline: Pipeline, scan: Scan, number: int) -> None:
+    """Seal; where the store fails, note why and leave it to the reconciler."""
+    try:
+        await seal(pipeline, scan, number)
+    except StoreError as error:
+        await pipeline.ledger.apply(_not_sealed, scan, str(error))
+
+
+def _not_sealed(tx: Tx, scan: Scan, reason: str) -> None:
+    events.record(tx, scan.id, "not sealed yet", reason=reason)
 
 
 def _contents(tx: Tx, scan: Scan, number: int) -> Contents:

@@ -3,9 +3,11 @@
 import asyncio
 import random
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from export_pipeline.errors import (
     AuthenticationFailed,
+    ConfigError,
     DuplicateOrder,
     OrderRefused,
     RateLimited,
@@ -14,12 +16,12 @@ from export_pipeline.errors import (
 )
 from export_pipeline.ledger import artifacts, events, orders, quotas, registry
 from export_pipeline.ledger.database import Tx
-from export_pipeline.ledger.rows import Artifact, Order, Outcome, Scan
+from export_pipeline.ledger.rows import Artifact, Order, OrderState, Outcome, Scan
 from export_pipeline.storage.store import UploadTarget
 from export_pipeline.vendors.vendor import Placement, Receipt
-from export_pipeline.workflow.decide import NextStep, after_refusal, after_undelivered
+from export_pipeline.workflow.decide import after_refusal, after_undelivered
 from export_pipeline.workflow.pipeline import Pipeline
-from export_pipeline.workflow.seal import seal
+from export_pipeline.workflow.seal import seal_if_possible
 from export_pipeline.workflow.settle import close, close_gone
 
 SENDING_SECONDS = 120.0
@@ -45,33 +47,38 @@ async def drain(
     under way are always waited for.
     """
     stop = stop or asyncio.Event()
-    accounts = pipeline.vendor.accounts
-    counts = await asyncio.gather(
-        *[_drain_account(pipeline, account, seconds, linger, stop) for account in accounts]
-    )
-    return sum(counts)
+    async with asyncio.TaskGroup() as accounts:
+        drains = [
+            accounts.create_task(_drain_account(pipeline, account, seconds, linger, stop))
+            for account in pipeline.vendor.accounts
+        ]
+    return sum(drain.result() for drain in drains)
 
 
 async def _drain_account(
     pipeline: Pipeline, account: str, seconds: float, linger: float, stop: asyncio.Event
 ) -> int:
-    started, wait = await pipeline.ledger.look(_next_wait, pipeline, account)
-    now, until, idle_since, sent = started, started + seconds, started, 0
-    gate = asyncio.Semaphore(SENDS_AT_ONCE)
+    now, wait = await pipeline.ledger.look(_next_wait, pipeline, account)
+    until, idle_since, sent = now + seconds, now, 0
+    under_way: set[asyncio.Task[None]] = set()
     async with asyncio.TaskGroup() as sends:
-        while now < until and not stop.is_set() and (wait is not None or now - idle_since < linger):
-            if wait is None or wait > IDLE_SECONDS:
-                await pipeline.sleep(IDLE_SECONDS)
-            else:
+        while now < until and not stop.is_set():
+            if wait is not None and wait <= IDLE_SECONDS and len(under_way) < SENDS_AT_ONCE:
                 await pipeline.sleep(wait)
                 order = await _take_turn(pipeline, account)
                 if order is not None:
                     sent += 1
-                    await gate.acquire()
-                    task = sends.create_task(send(pipeline, order))
-                    task.add_done_callback(lambda _: gate.release())
+                    under_way.add(task := sends.create_task(send(pipeline, order)))
+                    task.add_done_callback(under_way.discard)
+            elif under_way:
+                # What they are answered may come back into the queue.
+                await asyncio.wait(under_way, timeout=IDLE_SECONDS)
+            elif wait is not None or now - idle_since < linger:
+                await pipeline.sleep(IDLE_SECONDS)
+            else:
+                break
             now, wait = await pipeline.ledger.look(_next_wait, pipeline, account)
-            idle_since = idle_since if wait is None else now
+            idle_since = idle_since if wait is None and not under_way else now
     return sent
 
 
@@ -92,34 +99,43 @@ async def _take_turn(pipeline: Pipeline, account: str) -> Order | None:
     """Claim a moment, wait for it, and take the order that is first in the queue then."""
     wanted = pipeline.vendor.quotas(account)
     name = pipeline.vendor.name
-    claimed_at, moment = await pipeline.ledger.apply(_claim, name, account, wanted)
-    if moment > claimed_at:
-        await pipeline.sleep(moment - claimed_at)
+    claim = await pipeline.ledger.apply(_claim, name, account, wanted)
+    if claim.wait > 0:
+        await pipeline.sleep(claim.wait)
+    return await pipeline.ledger.apply(_take, pipeline, account, claim)
+
+
+@dataclass(frozen=True)
+class _Claim:
+    """The right to one call: its number, the seconds until it, the moment after which it is void.
+
+    Numbers are counted over all processes, so that each fifth call is the backlog's by whomever.
+    """
+
+    number: int
+    wait: float
+    valid_until: float
+
+
+def _claim(tx: Tx, vendor: str, account: str, wanted: Sequence[quotas.Quota]) -> _Claim:
+    moment = quotas.claim(tx, vendor, account, wanted)
+    number = quotas.granted(tx, vendor, account, wanted[0].name)
     tolerance = max(quota.tolerance for quota in wanted)
-    return await pipeline.ledger.apply(_take, pipeline, account, moment + tolerance)
+    return _Claim(number, moment - tx.now, moment + tolerance)
 
 
-def _claim(
-    tx: Tx, vendor: str, account: str, wanted: Sequence[quotas.Quota]
-) -> tuple[float, float]:
-    return tx.now, quotas.claim(tx, vendor, account, wanted)
-
-
-def _take(tx: Tx, pipeline: Pipeline, account: str, valid_until: float) -> Order | None:
-    if tx.now > valid_until:
+def _take(tx: Tx, pipeline: Pipeline, account: str, claim: _Claim) -> Order | None:
+    if tx.now > claim.valid_until:
         return None  # used late, the claim could crowd the next one: it is given up
     name = pipeline.vendor.name
     if quotas.cooldown(tx, name, account)[0] > tx.now:
         return None
-    quota = pipeline.vendor.quotas(account)[0]
-    backlog_turn = quotas.granted(tx, name, account, quota.name) % BACKLOG_SHARE == 0
+    backlog_turn = claim.number % BACKLOG_SHARE == 0
     order = orders.next_in_queue(tx, name, account, backlog_turn=backlog_turn)
     if order is None:
         return None
     deadline = tx.now + pipeline.settings.order_deadline
-    taken = orders.sending(
-        tx, order, pipeline.owner, seconds=SENDING_SECONDS, deadline=deadline
-    )
+    taken = orders.sending(tx, order, pipeline.owner, seconds=SENDING_SECONDS, deadline=deadline)
     return order if taken else None
 
 
@@ -130,10 +146,10 @@ async def send(pipeline: Pipeline, order: Order) -> None:
         receipt = await pipeline.vendor.place(placement)
     except DuplicateOrder as error:
         receipt = Receipt(request_id=error.request_id)
-    except VendorError as error:
+    except (VendorError, ConfigError) as error:
         scan = placement.scan
         if await pipeline.ledger.apply(_not_accepted, pipeline, order, scan, files, error):
-            await seal(pipeline, scan, order.generation)
+            await seal_if_possible(pipeline, scan, order.generation)
         return
     await pipeline.ledger.apply(_accepted, pipeline, order, receipt)
 
@@ -177,33 +193,39 @@ def _not_accepted(
     order: Order,
     scan: Scan,
     files: Sequence[Artifact],
-    error: VendorError,
+    error: VendorError | ConfigError,
 ) -> bool:
     """Note a failed send; True if that was the last word on a generation that can be sealed."""
     events.record(tx, scan.id, "not accepted", order.id, reason=str(error))
+    current = orders.get(tx, order.id)
+    if current is None or current.state not in (OrderState.QUEUED, OrderState.SENDING):
+        return False  # the completion came meanwhile: the order is with the vendor after all
     if isinstance(error, OrderRefused):
         kinds = [one.kind for one in files if one.kind in error.fields]
         step, again = after_refusal(files, kinds)
-        if order.attempt >= pipeline.settings.attempts and again:
-            step, again = NextStep(missing=tuple(files)), []
         return close(tx, scan, order, Outcome.REFUSED, str(error), step, again)
     if isinstance(error, ScanGone):
         return close_gone(tx, scan, str(error))
-    if isinstance(error, AuthenticationFailed):
-        _cool_down(tx, order, LOGIN_COOLDOWN_SECONDS, error)
-    elif isinstance(error, RateLimited):
-        _cool_down(tx, order, error.retry_after or RATE_COOLDOWN_SECONDS, error)
-    elif order.deadline is not None and tx.now >= order.deadline:
+    is_of_account = isinstance(error, (RateLimited, AuthenticationFailed, ConfigError))
+    if is_of_account:
+        quotas.cool_down(tx, order.vendor, order.account, _rest_seconds(error), str(error))
+    elif current.deadline is not None and tx.now >= current.deadline:
         attempts = pipeline.settings.attempts
-        step = after_undelivered(files, attempt=order.attempt, attempts=attempts)
+        step = after_undelivered(
+            files, attempt=order.attempt, attempts=attempts, others_arrived=False
+        )
         return close(tx, scan, order, Outcome.FAILED, str(error), step)
-    pause = backoff(order.sends, random.random())  # noqa: S311  spreads load, guards nothing
-    orders.back_to_queue(tx, order.id, not_before=tx.now + pause, reason=str(error))
+    not_before = tx.now + backoff(order.sends, random.random())  # noqa: S311  guards nothing
+    orders.back_to_queue(
+        tx, order.id, not_before=not_before, reason=str(error), restart=is_of_account
+    )
     return False
 
 
-def _cool_down(tx: Tx, order: Order, seconds: float, error: VendorError) -> None:
-    quotas.cool_down(tx, order.vendor, order.account, seconds, str(error))
+def _rest_seconds(error: VendorError | ConfigError) -> float:
+    if isinstance(error, RateLimited):
+        return error.retry_after or RATE_COOLDOWN_SECONDS
+    return LOGIN_COOLDOWN_SECONDS
 
 
 def backoff(sends: int, chance: float) -> float:

@@ -65,21 +65,27 @@ def close_gone(tx: Tx, scan: Scan, reason: str) -> bool:
             lost = artifacts.of_order(tx, order.id)
             step = NextStep(missing=tuple(lost))
             frozen = close(tx, scan, order, Outcome.GONE, f"{GONE}: {reason}", step) or frozen
-    if registry.by_id(tx, scan.id).state == ScanState.FAILED:
+    every = artifacts.of_generation(tx, scan.id, scan.generation)
+    if all(one.state in (ArtifactState.MISSING, ArtifactState.ABSENT) for one in every):
         registry.settle(tx, scan.id, ScanState.EXPIRED, f"{GONE}: {reason}")
     return frozen
 
 
 def finish(tx: Tx, scan: Scan, number: int) -> bool:
-    """Freeze a generation of which everything is settled; True if it wants to be sealed now."""
+    """Freeze a generation of which everything is settled; True if it wants to be sealed now.
+
+    One with broken bytes is frozen even if nobody wants its bag, to give way to the next one.
+    """
     generation = generations.find(tx, scan.id, number)
-    if generation is None or generation.state != GenerationState.OPEN or not generation.wants_bag:
+    if generation is None or generation.state != GenerationState.OPEN:
         return False
     every = artifacts.of_generation(tx, scan.id, number)
     if not every or not all_settled(every):
         return False
     found = {state: [one for one in every if one.state == state] for state in ArtifactState}
     missing, verified = found[ArtifactState.MISSING], found[ArtifactState.VERIFIED]
+    if not (generation.wants_bag or found[ArtifactState.BROKEN]):
+        return False
     if missing and not verified and not found[ArtifactState.BROKEN]:
         _fail(tx, scan, number, missing)
         return False

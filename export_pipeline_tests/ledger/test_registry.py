@@ -82,6 +82,18 @@ def test_many_scans_are_found_at_once_over_accounts_and_beyond_one_query(ledger:
         assert registry.find_many(tx, []) == {}
 
 
+def test_what_is_told_of_one_artifact_leaves_the_others_known(ledger: Ledger) -> None:
+    """An import line that says one flag once took away what the webhook had said of the rest."""
+    key = ScanKey("copyleaks", "default", "essay")
+    with ledger.write() as tx:
+        details = {"enabled": {"pdf_report": True, "overview": False}}
+        registry.register(tx, key, source="webhook", details=details)
+        told = {"enabled": {"overview": True, "pdf_report": None}}
+        scan, changed = registry.register(tx, key, source="import", details=told)
+    assert changed
+    assert scan.details == {"enabled": {"pdf_report": True, "overview": True}}
+
+
 def test_scans_are_paged_by_state_in_order_of_registration(ledger: Ledger) -> None:
     with ledger.write() as tx:
         one, two, three = register(tx, "one", "two", "three")

@@ -4,20 +4,39 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
+import sqlalchemy as sa
 
-from export_pipeline.ledger import registry
+from export_pipeline.archive.layout import bag_prefix
+from export_pipeline.ledger import (
+    artifacts,
+    events,
+    generations,
+    inbox,
+    orders,
+    registry,
+    schema,
+)
 from export_pipeline.ledger.database import Ledger, Tx
 from export_pipeline.ledger.home import make_ledger
-from export_pipeline.ledger.rows import Scan
+from export_pipeline.ledger.rows import (
+    Artifact,
+    ArtifactState,
+    Event,
+    GenerationState,
+    Order,
+    Scan,
+)
 from export_pipeline.receiver.addresses import Addresses
+from export_pipeline.receiver.app import build
 from export_pipeline.sandbox import Sandbox, SandboxOptions, ScanSpec
 from export_pipeline.sandbox.copyleaks.options import CopyleaksOptions
-from export_pipeline.scans import ScanKey
+from export_pipeline.scans import DEFAULT_ACCOUNT, ScanKey
 from export_pipeline.settings import Settings
 from export_pipeline.storage.local import LocalStore
 from export_pipeline.vendors.copyleaks.exports import Copyleaks
@@ -26,7 +45,7 @@ from export_pipeline.workflow.pipeline import Pipeline
 from export_pipeline.workflow.reconcile import reconcile
 from export_pipeline.workflow.register import read_registrations
 from export_pipeline.workflow.send import drain
-from export_pipeline_tests.servers.receiver import SECRET, running_receiver
+from export_pipeline_tests.servers.receiver import SECRET, running
 
 Result = TypeVar("Result")
 GIVE_UP_SECONDS = 60.0
@@ -57,32 +76,70 @@ class World:
         answer.raise_for_status()
         return answer
 
-    def create(self, specs: Sequence[ScanSpec]) -> list[str]:
+    def create(self, specs: Sequence[ScanSpec], account: str = DEFAULT_ACCOUNT) -> list[str]:
         """Create scans at the vendor, their webhooks set to the receiver; return their ids."""
-        self.control("scans", [spec.to_json() for spec in specs])
+        hook = self.addresses.scan_webhook("copyleaks", account)
+        aimed = [replace(one, status_url=hook.url, status_headers=hook.headers) for one in specs]
+        self.control("scans", [spec.to_json() for spec in aimed])
         return [spec.id for spec in specs]
 
-    def complete(self, ids: Sequence[str]) -> None:
+    def complete(self, ids: Sequence[str], email: str | None = None) -> None:
         """Have the vendor post the scans' completed webhooks, and wait until they are in."""
-        before = self._letters()
-        self.control("scans/complete", {"ids": list(ids)})
-        self.until(lambda: self._letters() >= before + len(ids))
+        before = self.letters(inbox.SCANS)
+        self.control("scans/complete", {"ids": list(ids), "account": email})
+        self.until(lambda: self.letters(inbox.SCANS) >= before + len(ids))
 
-    def _letters(self) -> int:
-        with self.ledger.read() as tx:
-            return int(tx.connection.exec_driver_sql(
-                "SELECT count(*) FROM inbox WHERE topic = 'scans'"
-            ).scalar_one())
+    def letters(self, topic: str) -> int:
+        """How many webhooks of the topic came in."""
+        of_topic = sa.select(sa.func.count()).where(schema.inbox.c.topic == topic)
+        return self.look(lambda tx: int(tx.connection.execute(of_topic).scalar_one()))
 
     def register(self, pipeline: Pipeline) -> list[Scan]:
         """Register from the inbox, as the sensor does."""
-        with self.ledger.write() as tx:
-            return read_registrations(tx, pipeline.vendor, pipeline.settings, 10_000)
+        return self.write(read_registrations, pipeline.vendor, pipeline.settings, 10_000)
 
-    def scan(self, scan_id: str) -> Scan:
-        """A scan of the default account as it stands."""
-        with self.ledger.read() as tx:
-            return registry.get(tx, ScanKey("copyleaks", "default", scan_id))
+    def scan(self, scan_id: str, account: str = DEFAULT_ACCOUNT) -> Scan:
+        """A scan as it stands."""
+        return self.look(registry.get, ScanKey("copyleaks", account, scan_id))
+
+    def artifacts(self, scan_id: str) -> dict[str, Artifact]:
+        """The artifacts of a scan's newest generation by name."""
+        scan = self.scan(scan_id)
+        every = self.look(artifacts.of_generation, scan.id, scan.generation)
+        return {one.name: one for one in every}
+
+    def orders(self, scan_id: str) -> list[Order]:
+        """A scan's orders of all generations, oldest first."""
+        return self.look(orders.of_scan, self.scan(scan_id).id)
+
+    def history(self, scan_id: str) -> list[Event]:
+        """What happened to a scan, in order."""
+        return self.look(events.history, self.scan(scan_id).id)
+
+    def ordered(self, scan_id: str) -> list[list[str]]:
+        """The artifacts of each order that the vendor accepted, in turn."""
+        accepted = self.sandbox.stats()["orders"]
+        return [sorted(one["artifacts"]) for one in accepted if one["scan"] == scan_id]
+
+    def bag(self, scan_id: str) -> Path:
+        """The folder of a scan's newest generation."""
+        scan = self.scan(scan_id)
+        return self.home / "archive" / bag_prefix(scan.key, scan.generation)
+
+    def stored(self, scan_id: str) -> dict[str, str]:
+        """Every payload file of a scan in the store: generation/name -> sha256."""
+        root = self.bag(scan_id).parent
+        files = [path for path in root.glob("*/data/**/*") if path.is_file()]
+        names = [str(path.relative_to(root)).replace("/data/", "/", 1) for path in files]
+        return {
+            name: sha256(path.read_bytes()).hexdigest()
+            for name, path in zip(names, files, strict=True)
+        }
+
+    def recorded(self, scan_id: str) -> dict[str, str]:
+        """The same as the ledger has it: what was verified, of generations not given up."""
+        scan = self.scan(scan_id)
+        return self.look(_recorded, scan)
 
     def look(self, work: Callable[..., Result], *args: Any) -> Result:
         """Read something from the ledger."""
@@ -158,8 +215,8 @@ def world(home: Path, options: CopyleaksOptions | None = None) -> Iterator[World
         settings.make_home()
         ledger = make_ledger(settings.ledger_url)
         store = LocalStore(home / "archive")
-        with running_receiver(ledger, store) as addresses:
-            environment["EXPORT_RECEIVER_URL"] = addresses.order_webhook.__self__._base_url
+        with running(build(ledger, store, Addresses("", (SECRET,)))) as url:
+            environment["EXPORT_RECEIVER_URL"] = url
             yield World(
                 home,
                 sandbox,
@@ -167,11 +224,17 @@ def world(home: Path, options: CopyleaksOptions | None = None) -> Iterator[World
                 Settings.from_env(environment),
                 ledger,
                 store,
-                addresses,
+                Addresses(url, (SECRET,)),
             )
         ledger.close()
 
 
-def counted(tx: Tx, table: str) -> int:
-    """Rows of a table."""
-    return int(tx.connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one())
+def _recorded(tx: Tx, scan: Scan) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for number in range(1, scan.generation + 1):
+        generation = generations.find(tx, scan.id, number)
+        if generation is not None and generation.state != GenerationState.ABANDONED:
+            for one in artifacts.of_generation(tx, scan.id, number):
+                if one.state == ArtifactState.VERIFIED:
+                    found[f"{number}/{one.name}"] = one.sha256 or ""
+    return found

@@ -132,6 +132,10 @@ class Copyleaks:
             )
         return found
 
+    def require(self, account: str) -> None:
+        """Raise `ConfigError` for an account without credentials."""
+        self.client(account)
+
     def quotas(self, account: str) -> Sequence[Quota]:  # noqa: ARG002 - alike for all accounts
         """Exports a minute, then requests a second."""
         return export_quotas(self._settings)

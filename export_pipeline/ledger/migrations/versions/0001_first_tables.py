@@ -51,7 +51,7 @@ def _inbox() -> None:
         sa.PrimaryKeyConstraint("id", name="inbox_pkey"),
     )
     op.create_index("inbox_by_subject", "inbox", ["topic", "subject"])
-    op.create_index("inbox_unhandled", "inbox", ["vendor", "topic", "state", "id"])
+    op.create_index("inbox_unhandled", "inbox", ["state", "vendor", "topic", "id"])
 
 
 def _leases() -> None:
@@ -201,7 +201,7 @@ def _orders() -> None:
     op.create_index(
         "orders_in_queue",
         "orders",
-        ["vendor", "account", "state", "queue_class", "expires_at", "queued_at"],
+        ["state", "vendor", "account", "queue_class", "expires_at", "queued_at"],
     )
 
 

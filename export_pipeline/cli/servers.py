@@ -1,0 +1,140 @@
+"""`sandbox` and `receiver`: what runs in the foreground."""
+
+import json
+import shlex
+import sys
+from contextlib import suppress
+from typing import Annotated, Literal
+
+import typer
+
+from export_pipeline.cli.home import OpenHome, open_home, read_settings
+from export_pipeline.cli.options import AsJson, Home, examples
+from export_pipeline.cli.output import emit, say, show_table
+from export_pipeline.receiver.addresses import Addresses
+from export_pipeline.receiver.server import serve as serve_receiver
+from export_pipeline.sandbox import CopyleaksOptions, SandboxOptions, announcement
+from export_pipeline.sandbox import serve as serve_sandbox
+
+LOOPBACK = "127.0.0.1"
+RECEIVER_PORT = 8484
+"""As EXPORT_RECEIVER_URL has it where nothing is set."""
+SANDBOX_EPILOG = examples(
+    "export-pipeline sandbox --port 8500 --pace fast",
+    "export-pipeline sandbox --pace documented --absent unhealthy",
+)
+RECEIVER_EPILOG = examples(
+    "export-pipeline receiver --host 0.0.0.0 --port 8484", "export-pipeline receiver --webhooks"
+)
+_VARIABLES = {
+    "EXPORT_COPYLEAKS_API_URL": "copyleaks_api",
+    "EXPORT_COPYLEAKS_LOGIN_URL": "copyleaks_identity",
+    "EXPORT_COPYLEAKS_EMAIL": "copyleaks_email",
+    "EXPORT_COPYLEAKS_KEY": "copyleaks_key",
+}
+
+Host = Annotated[str, typer.Option("--host", help="Address to listen at.", show_default=True)]
+
+
+def sandbox(
+    *,
+    host: Host = LOOPBACK,
+    port: Annotated[int, typer.Option("--port", help="Port; 0 takes a free one.")] = 0,
+    pace: Annotated[
+        Literal["documented", "fast"],
+        typer.Option("--pace", help="The vendor's limits, or none that a test would feel."),
+    ] = "documented",
+    success: Annotated[
+        Literal["empty", "object"],
+        typer.Option("--success", help="Answer to an export: 204, or 200 with {}."),
+    ] = "empty",
+    reuse: Annotated[
+        Literal["conflict", "accept", "redeliver"],
+        typer.Option("--reuse", help="An export id that comes twice: 409, taken, delivered twice."),
+    ] = "conflict",
+    absent: Annotated[
+        Literal["refuse", "unhealthy"],
+        typer.Option("--absent", help="An order for what the scan has not: 400, or unhealthy."),
+    ] = "refuse",
+    home: Home = None,
+) -> None:
+    """Run vendors that behave as documented on this machine, to try the project out.
+
+    The first line on stdout is a JSON object with addresses and credentials; then come the
+    environment variables that point the project at them. Stop it with Ctrl-C.
+    """
+    read_settings(home)
+    chosen = CopyleaksOptions(pace=pace, success=success, reuse=reuse, absent=absent)
+    options = SandboxOptions(copyleaks=chosen)
+    with suppress(KeyboardInterrupt):
+        serve_sandbox(host, port, options, lambda url: _announce(url, options))
+
+
+def _announce(url: str, options: SandboxOptions) -> None:
+    told = announcement(url, options)
+    lines = [json.dumps(told)]
+    lines += [f"export {name}={shlex.quote(told[key])}" for name, key in _VARIABLES.items()]
+    if options.copyleaks.pace == "fast":
+        limits = options.copyleaks.limits
+        lines.append(f"export EXPORT_COPYLEAKS_EXPORTS_PER_MINUTE={limits.exports_per_minute}")
+        lines.append(f"export EXPORT_COPYLEAKS_REQUESTS_PER_SECOND={limits.requests_per_second}")
+    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.flush()
+
+
+def receiver(
+    *,
+    host: Host = LOOPBACK,
+    port: Annotated[int, typer.Option("--port", help="Port; 0 takes a free one.")] = RECEIVER_PORT,
+    webhooks: Annotated[
+        bool,
+        typer.Option(
+            "--webhooks", help="Print what to set as each account's status webhook, and end."
+        ),
+    ] = False,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take in the vendors' webhooks and uploads, until Ctrl-C or SIGTERM.
+
+    Vendors reach it at EXPORT_RECEIVER_URL: run it behind a proxy that does TLS. What --webhooks
+    prints holds a token: whoever has it can post webhooks, so treat it as a password.
+    """
+    with open_home(home) as there:
+        if webhooks:
+            _print_webhooks(there, as_json=as_json)
+            return
+        with suppress(KeyboardInterrupt):
+            serve_receiver(
+                there.settings,
+                there.ledger,
+                there.store,
+                host=host,
+                port=port,
+                ready=lambda url: _tell_ready(url, as_json=as_json),
+            )
+
+
+def _tell_ready(url: str, *, as_json: bool) -> None:
+    if as_json:
+        emit({"url": url})
+    else:
+        say(f"receiver at {url}")
+    sys.stdout.flush()
+
+
+def _print_webhooks(home: OpenHome, *, as_json: bool) -> None:
+    addresses = Addresses(home.settings.receiver_url, home.settings.secrets)
+    found = []
+    for vendor in home.vendors.values():
+        for account in vendor.accounts:
+            target = addresses.scan_webhook(vendor.name, account)
+            name, value = target.headers[0]
+            facts = {"vendor": vendor.name, "account": account, "url": target.url}
+            found.append({**facts, "header": name, "token": value})
+    if as_json:
+        emit({"webhooks": found})
+    elif found:
+        show_table("", tuple(found[0]), [tuple(one.values()) for one in found])
+    else:
+        say("no account has credentials here: see `export-pipeline check`")

@@ -1,0 +1,79 @@
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from export_pipeline.cli import app
+from export_pipeline_tests.cli.conftest import Command
+
+NEED_A_LEDGER = [
+    ("scans", "import", "-"),
+    ("scans", "list"),
+    ("scans", "show", "essay-1"),
+    ("scans", "activate", "essay-1"),
+    ("inbox", "import", "-"),
+    ("status",),
+    ("plan",),
+    ("retry",),
+    ("verify",),
+    ("receiver",),
+    ("check",),
+]
+
+
+@pytest.mark.parametrize("arguments", NEED_A_LEDGER, ids=" ".join)
+def test_without_a_ledger_a_command_says_so_and_makes_none(
+    tmp_path: Path, command: Command, arguments: tuple[str, ...]
+) -> None:
+    done = command(*arguments)
+    assert done.exit_code == 1
+    assert f"no ledger at {tmp_path / 'home'}" in done.stderr
+    assert not (tmp_path / "home").exists()
+
+
+def test_the_home_is_the_option_then_the_variable_then_the_folder_here(
+    tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told() -> str:
+        return CliRunner().invoke(app, ["status"]).stderr
+
+    assert f"no ledger at {tmp_path / '.export_pipeline'}" in told()
+    monkeypatch.setenv("EXPORT_PIPELINE_HOME", str(tmp_path / "variable"))
+    assert f"no ledger at {tmp_path / 'variable'}" in told()
+    option = tmp_path / "option"
+    assert f"no ledger at {option}" in command("status", home=option).stderr
+
+
+def test_a_file_that_is_no_ledger_is_a_sentence(home: Path, command: Command) -> None:
+    (home / "ledger.sqlite").write_text("this is no database, however long it may be" * 100)
+    done = command("status")
+    assert done.exit_code == 1
+    assert "the ledger cannot be used: file is not a database" in done.stderr
+
+
+def test_a_wrong_setting_is_a_sentence(
+    home: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EXPORT_ATTEMPTS", "many")
+    done = command("status")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr.startswith("EXPORT_ATTEMPTS: ")
+
+
+def test_a_wrong_call_is_exit_code_2(command: Command) -> None:
+    assert command("scans", "list", "--state", "lost").exit_code == 2
+
+
+def test_help_tells_of_every_command_with_an_example_of_each() -> None:
+    def helped(*arguments: str) -> str:
+        return CliRunner().invoke(app, [*arguments, "--help"]).stdout
+
+    commands = [
+        *((one,) for one in ("status", "plan", "retry", "verify", "check", "receiver", "sandbox")),
+        *(("scans", one) for one in ("import", "list", "show", "activate")),
+        ("inbox", "import"),
+    ]
+    for *group, name in commands:
+        assert f"\n  {name} " in helped(*group)
+        assert "Examples:\n    " in helped(*group, name)
+        assert "--home DIR" in helped(*group, name)
