@@ -10,7 +10,7 @@ from export_pipeline.ledger.rows import Order
 from export_pipeline.storage.store import UploadTarget
 
 TOKEN_HEADER = "X-Export-Token"  # noqa: S105
-"""The one header in which tokens travel: vendors repeat URLs in their webhooks and logs."""
+"""The header in which tokens travel: vendors repeat URLs in their webhooks and logs."""
 UPLOADS = "uploads"
 """Purpose of the token that lets its bearer write one artifact."""
 STATUS_PLACEHOLDER = "{STATUS}"
@@ -36,13 +36,27 @@ class Addresses:
         path = f"{_path('hooks', vendor, account, SCANS)}/{STATUS_PLACEHOLDER}"
         return self._target("POST", path, SCANS, vendor, account)
 
+    def scan_webhook_with_token(self, vendor: str, account: str) -> UploadTarget:
+        """`scan_webhook` for whoever can set no header: the token stands in the URL.
+
+        So the URL is a secret, to be set where the team submits scans: never log it.
+        """
+        token = _token(self._secrets[0], (SCANS, vendor, account)).decode("ascii")
+        path = f"{_path('hooks', vendor, account, SCANS, token)}/{STATUS_PLACEHOLDER}"
+        return UploadTarget("POST", self._base_url + path)
+
     def order_webhook(self, order: Order) -> UploadTarget:
         """Where a vendor posts that this order ended."""
         path = _path("hooks", order.vendor, order.account, ORDERS, order.id)
         return self._target("POST", path, ORDERS, order.vendor, order.account, order.id)
 
     def upload(self, order_id: str, artifact: str) -> UploadTarget:
-        """Where a vendor writes this one artifact of the order."""
+        """Where a vendor writes this one artifact of the order.
+
+        The token goes in a header and never in the URL: vendors echo upload URLs into their
+        completion webhooks, and so into the inbox, where no authority may lie (DESIGN.md part
+        4.6).
+        """
         path = _path("uploads", order_id, *artifact.split("/"))
         return self._target("PUT", path, UPLOADS, order_id, artifact)
 

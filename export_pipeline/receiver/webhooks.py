@@ -1,12 +1,14 @@
 """Webhooks: kept as they came, and acted on later by whoever reads the inbox."""
 
-import structlog
+import json
+
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from export_pipeline.ledger import inbox
 from export_pipeline.ledger.database import Ledger
+from export_pipeline.logs import get_logger
 from export_pipeline.receiver.addresses import Addresses
 from export_pipeline.receiver.requests import body_of, require_token
 
@@ -14,13 +16,14 @@ MAX_WEBHOOK_BYTES = 32 * 1024 * 1024
 """No vendor documents a limit; far above what any has reason to send, and held in memory."""
 WEBHOOK_SECONDS = 60.0
 """Copyleaks waits 70 seconds for the answer (FACTS 1.6)."""
+IDLE_SECONDS = 20.0
 MAX_STATUS_CHARACTERS = 64
 KEPT_HEADERS = frozenset(
     ["content-type", "user-agent", "x-request-id", "x-correlation-id", "traceparent"]
 )
 """An allow-list: whatever else a vendor sends may be a secret."""
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class Webhooks:
@@ -31,24 +34,28 @@ class Webhooks:
         self._addresses = addresses
 
     async def scan(self, request: Request) -> Response:
-        """Take a scan's own webhook."""
+        """Take a scan's own webhook, its token in the header or in the path."""
         vendor, account, status = (request.path_params[n] for n in ("vendor", "account", "status"))
-        require_token(request, self._addresses, inbox.SCANS, vendor, account)
+        token = request.path_params.get("token")
+        require_token(request, self._addresses, inbox.SCANS, vendor, account, token=token)
         if len(status) > MAX_STATUS_CHARACTERS or not status.isprintable():
             raise HTTPException(404, "This is no status of a scan.")
-        return await self._keep(request, vendor, account, inbox.SCANS, status)
+        body = _require_object(await _whole_body(request))
+        return await self._keep(request, vendor, account, inbox.SCANS, status, body)
 
     async def order(self, request: Request) -> Response:
         """Take the webhook that ends an order, also of an order that the ledger does not have."""
         vendor, account, order = (request.path_params[n] for n in ("vendor", "account", "order"))
         require_token(request, self._addresses, inbox.ORDERS, vendor, account, order)
-        return await self._keep(request, vendor, account, inbox.ORDERS, order)
+        body = _require_object(await _whole_body(request))
+        return await self._keep(request, vendor, account, inbox.ORDERS, order, body)
 
     async def check(self, request: Request) -> Response:
-        """Take a post of `check`."""
+        """Take a post of `check`, whose body says nothing."""
         nonce = request.path_params["nonce"]
         require_token(request, self._addresses, inbox.CHECKS, nonce)
-        return await self._keep(request, "", "", inbox.CHECKS, nonce)
+        body = await _whole_body(request)
+        return await self._keep(request, "", "", inbox.CHECKS, nonce, body)
 
     async def check_result(self, request: Request) -> Response:
         """Tell `check` when its post came in, 404 if it did not."""
@@ -60,9 +67,14 @@ class Webhooks:
         return JSONResponse({"received_at": letters[-1].received_at})
 
     async def _keep(
-        self, request: Request, vendor: str, account: str, topic: str, subject: str
+        self,
+        request: Request,
+        vendor: str,
+        account: str,
+        topic: str,
+        subject: str,
+        body: bytes,
     ) -> Response:
-        body = body_of(request, limit_bytes=MAX_WEBHOOK_BYTES, seconds=WEBHOOK_SECONDS)
         letter = await self._ledger.apply(
             inbox.receive,
             vendor=vendor,
@@ -70,7 +82,7 @@ class Webhooks:
             topic=topic,
             subject=subject,
             headers={n: v for n, v in request.headers.items() if n in KEPT_HEADERS},
-            body=b"".join([chunk async for chunk in body]),
+            body=body,
         )
         log.debug(
             "webhook kept",
@@ -81,3 +93,23 @@ class Webhooks:
             subject=subject,
         )
         return Response(status_code=200)
+
+
+async def _whole_body(request: Request) -> bytes:
+    chunks = body_of(
+        request,
+        limit_bytes=MAX_WEBHOOK_BYTES,
+        seconds=WEBHOOK_SECONDS,
+        idle_seconds=IDLE_SECONDS,
+    )
+    return b"".join([chunk async for chunk in chunks])
+
+
+def _require_object(body: bytes) -> bytes:
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        raise HTTPException(400, "The body is not JSON.") from None
+    if not isinstance(content, dict):
+        raise HTTPException(400, "The body is JSON, but not an object.")
+    return body

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from export_pipeline.receiver.addresses import STATUS_PLACEHOLDER
 from export_pipeline.storage.store import UploadTarget
 
 
@@ -15,6 +16,11 @@ def send(
     """Send as the target says, with further headers."""
     given = {**dict(target.headers), **{n.replace("_", "-"): v for n, v in headers.items()}}
     return http.request(target.verb, target.url, content=body, headers=given)
+
+
+def with_status(target: UploadTarget, status: str) -> UploadTarget:
+    """Put the status word where the vendor puts it."""
+    return UploadTarget(target.verb, target.url.replace(STATUS_PLACEHOLDER, status), target.headers)
 
 
 def begin(target: UploadTarget, *headers: str) -> socket.socket:

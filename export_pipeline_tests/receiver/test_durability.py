@@ -1,6 +1,7 @@
 """What the receiver said it has, it has, however it ended."""
 
 import hashlib
+import json
 import socket
 import threading
 import time
@@ -84,4 +85,4 @@ def _takes_connections(url: str) -> bool:
 
 
 def _body(name: str) -> bytes:
-    return name.encode() * 1_000
+    return json.dumps({"name": name * 1_000}).encode()

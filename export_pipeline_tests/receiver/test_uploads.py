@@ -1,3 +1,4 @@
+import asyncio
 import hashlib
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -6,15 +7,16 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from export_pipeline.errors import AccessDenied, StoreFull, StoreUnavailable
-from export_pipeline.ledger import artifacts, orders
-from export_pipeline.ledger.rows import Outcome
+from export_pipeline.errors import AccessDenied, AlreadyExists, StoreFull, StoreUnavailable
+from export_pipeline.ledger import artifacts, orders, registry
+from export_pipeline.ledger.rows import Outcome, QueueClass
 from export_pipeline.receiver import uploads
-from export_pipeline.storage.store import UploadTarget
+from export_pipeline.storage.store import UploadTarget, pieces
 from export_pipeline_tests.receiver.sending import begin, send, status_of
 from export_pipeline_tests.servers.receiver import running_receiver
 
 NAME = "results/2a1b=2f.json"
+OTHER_BYTES = "Other bytes are there already; they were left as they are."
 
 
 @pytest.fixture
@@ -46,12 +48,97 @@ def test_a_chunked_upload_without_length_and_an_empty_one_are_taken(home, addres
     assert home.artifact(order, "report.pdf").size == 0
 
 
-def test_a_repeat_is_refused_and_the_first_bytes_stay(home, addresses, http, order):
+def test_a_repeat_with_other_bytes_is_refused_and_the_first_bytes_stay(
+    home, addresses, http, order
+):
     target = addresses.upload(order.id, NAME)
     assert send(http, target, b"first").status_code == 201
-    assert send(http, target, b"second").status_code == 412
+    answer = send(http, target, b"second")
+    assert (answer.status_code, answer.text) == (409, OTHER_BYTES)
+    assert home.files() == [home.key(order, NAME)]
     assert home.content(home.key(order, NAME)) == b"first"
     assert home.artifact(order, NAME).size == 5
+
+
+def test_a_repeat_with_the_same_bytes_is_fine_and_changes_nothing(home, addresses, http, order):
+    target = addresses.upload(order.id, NAME)
+    body = bytes(3_000_000)
+    assert send(http, target, body).status_code == 201
+    before = home.artifact(order, NAME)
+    assert send(http, target, body).status_code == 200
+    assert home.artifact(order, NAME) == before
+    assert home.files() == [home.key(order, NAME)]
+
+
+@pytest.mark.parametrize("body", [b"first", b"second"])
+def test_a_repeat_after_a_crash_between_store_and_ledger_is_compared_with_the_store(
+    home, addresses, http, order, body
+):
+    """The answer was lost with the process: the bytes are safe, and nothing says so yet."""
+    asyncio.run(home.store.put(home.key(order, NAME), pieces(b"first")))
+    answer = send(http, addresses.upload(order.id, NAME), body)
+    noted = home.artifact(order, NAME).sha256
+    if body == b"first":
+        assert (answer.status_code, noted) == (200, hashlib.sha256(b"first").hexdigest())
+    else:
+        assert (answer.status_code, answer.text, noted) == (409, OTHER_BYTES, None)
+    assert home.content(home.key(order, NAME)) == b"first"
+
+
+class EagerStore:
+    """A store that sees at the first bytes, or before any, that the name is taken."""
+
+    def __init__(self, store, chunks_taken):
+        self.store = store
+        self.chunks_taken = chunks_taken
+
+    async def put(self, key, chunks, *, content_type=None):
+        if self.chunks_taken:
+            await anext(aiter(chunks))
+        raise AlreadyExists(key)
+
+    def open(self, key):
+        return self.store.open(key)
+
+
+@pytest.mark.parametrize("chunks_taken", [0, 1])
+@pytest.mark.parametrize(("last", "status"), [(b"x", 200), (b"y", 409)])
+def test_a_store_that_refuses_early_has_the_repeat_compared_to_its_end(
+    home, http, order, chunks_taken, last, status
+):
+    body = b"x" * 500_000
+    asyncio.run(home.store.put(home.key(order, NAME), pieces(body)))
+    with running_receiver(home.ledger, EagerStore(home.store, chunks_taken)) as addresses:
+        answer = send(http, addresses.upload(order.id, NAME), iter([body[:-1], last]))
+    assert answer.status_code == status
+
+
+@pytest.mark.parametrize(("body", "status"), [(b"first", 200), (b"second", 409)])
+def test_a_repeat_of_a_verified_artifact_of_a_closed_order_is_compared_too(
+    home, addresses, http, order, body, status
+):
+    target = addresses.upload(order.id, NAME)
+    send(http, target, b"first")
+    with home.ledger.write() as tx:
+        artifacts.verified(tx, home.artifact(order, NAME))
+    close(home, order)
+    assert send(http, target, body).status_code == status
+    assert home.content(home.key(order, NAME)) == b"first"
+
+
+def test_a_repeat_for_an_older_attempt_is_compared_with_what_the_next_one_brought(
+    home, addresses, http, order
+):
+    close(home, order)
+    with home.ledger.write() as tx:
+        scan = registry.by_id(tx, order.scan_id)
+        again = orders.insert(tx, scan, generation=1, attempt=2, queue_class=QueueClass.HAND)
+        artifacts.assign(tx, scan.id, 1, [NAME], again)
+    assert send(http, addresses.upload(order.id, NAME), b"early").status_code == 409
+    assert send(http, addresses.upload(again, NAME), b"bytes").status_code == 201
+    assert send(http, addresses.upload(order.id, NAME), b"bytes").status_code == 200
+    assert send(http, addresses.upload(order.id, NAME), b"other").status_code == 409
+    assert send(http, addresses.upload(again, "report.pdf"), b"x").status_code == 404
 
 
 def test_of_two_uploads_at_once_exactly_one_wins(home, addresses, http, order):
@@ -64,7 +151,7 @@ def test_of_two_uploads_at_once_exactly_one_wins(home, addresses, http, order):
     statuses = [status_of(connection) for connection in heads]
     for connection in heads:
         connection.close()
-    assert sorted(statuses) == [201, 412]
+    assert sorted(statuses) == [201, 409]
     winner = b"aa" if statuses[0] == 201 else b"bb"
     assert home.content(home.key(order, NAME)) == winner
     assert home.artifact(order, NAME).sha256 == hashlib.sha256(winner).hexdigest()
@@ -108,9 +195,11 @@ def test_a_chunked_body_beyond_the_limit_leaves_nothing(home, addresses, http, o
     assert home.files() == []
 
 
-def test_a_body_that_does_not_end_in_time_is_refused(home, addresses, order, monkeypatch):
-    monkeypatch.setattr(uploads, "UPLOAD_SECONDS", 0.0)
+@pytest.mark.parametrize("limit", ["UPLOAD_SECONDS", "IDLE_SECONDS"])
+def test_a_body_that_does_not_come_in_time_is_refused(home, addresses, order, monkeypatch, limit):
+    monkeypatch.setattr(uploads, limit, 0.05)
     with begin(addresses.upload(order.id, NAME), "Content-Length: 5") as connection:
+        connection.sendall(b"x")
         assert status_of(connection) == 408
     assert home.files() == []
 
@@ -210,7 +299,7 @@ class FailingStore:
 def test_a_failing_store_is_a_status_without_its_inner_text(home, http, order, error, status):
     with running_receiver(home.ledger, FailingStore(error("inner text"))) as addresses:
         answer = send(http, addresses.upload(order.id, NAME), b"x")
-        health = http.get(addresses.upload("", "").url.split("/uploads")[0] + "/health")
+        health = http.get(addresses.upload("", "").url.split("/uploads")[0] + "/healthz")
     assert (answer.status_code, health.status_code) == (status, status)
     assert "inner text" not in answer.text
     assert home.artifact(order, NAME).delivered_at is None

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import structlog
 from starlette.types import ASGIApp
 
+from export_pipeline import logs
 from export_pipeline.ledger.database import Ledger
 from export_pipeline.receiver.addresses import Addresses
 from export_pipeline.receiver.app import build
@@ -83,9 +83,7 @@ def settings_of(home: Path) -> Settings:
 
 
 def _main(home: Path) -> None:
-    logger = structlog.PrintLoggerFactory(sys.stderr)
-    level = structlog.make_filtering_bound_logger("info")
-    structlog.configure(logger_factory=logger, wrapper_class=level)
+    logs.configure()
     settings = settings_of(home)
     serve(
         settings,
