@@ -1,0 +1,47 @@
+"""The README stays true: its table of variables is the settings', its commands exist."""
+
+import re
+from pathlib import Path
+
+from typer.main import get_command
+
+from export_pipeline.cli import app
+from export_pipeline.settings import HOME_VARIABLE, Settings
+
+README = Path(__file__).parents[1] / "README.md"
+ROW = re.compile(r"^\| `(EXPORT_\w+)` \| (.*?) \| (.*?) \|$", re.MULTILINE)
+COMMAND = re.compile(r"export-pipeline ([a-z]+)")
+
+
+def documented() -> dict[str, tuple[str, str]]:
+    """Variable -> its default and its meaning, as the README has them."""
+    return {name: (default, meaning) for name, default, meaning in ROW.findall(README.read_text())}
+
+
+def test_every_setting_is_in_the_table_with_its_default_and_meaning() -> None:
+    table = documented()
+    for field in Settings.model_fields.values():
+        if field.alias is None:
+            continue
+        default, meaning = table[field.alias]
+        assert meaning == field.description
+        shown = field.default
+        if shown in (None, "", ()):
+            assert default == ""
+        elif isinstance(shown, bool):
+            assert default == f"`{str(shown).lower()}`"
+        else:
+            assert default == f"`{shown:g}`" if isinstance(shown, float) else f"`{shown}`"
+
+
+def test_the_table_has_no_variable_that_nothing_reads() -> None:
+    known = {field.alias for field in Settings.model_fields.values() if field.alias}
+    accounts = {f"EXPORT_COPYLEAKS_{name}" for name in ("ACCOUNTS", "EMAIL", "KEY")}
+    assert set(documented()) - known - accounts == {HOME_VARIABLE}
+
+
+def test_every_command_that_the_readme_names_exists() -> None:
+    commands = set(get_command(app).commands)  # type: ignore[attr-defined]
+    named = set(COMMAND.findall(README.read_text()))
+    assert named
+    assert named <= commands
