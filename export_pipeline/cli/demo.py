@@ -1,9 +1,10 @@
 """`demo`: the whole way at once, to see it."""
 
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -114,10 +115,13 @@ def _run(
                 f" settled and {plural(last.unshown, 'thing')} not shown in Dagster: {home.logs}"
                 " tells what each server did"
             )
-        if keep:
-            _keep(home, ids, servers, interrupts)
-        elif last.is_done:
-            servers.wait_for_runs(interrupts.pause)
+        # What is told stands, whatever ends the demo from here on.
+        with suppress(KeyboardInterrupt):
+            if keep:
+                _keep(home, ids, servers, interrupts)
+            elif last.is_done:
+                note("stopping once Dagster's runs have ended")
+                servers.wait_for_runs(interrupts.pause)
     return last.is_done and summary.is_good
 
 
@@ -186,6 +190,7 @@ def _panel(progress: Progress, count: int, seconds: float) -> Table:
 def _tell(home: DemoHome, summary: Summary, *, as_json: bool) -> None:
     if as_json:
         emit(asdict(summary))
+        sys.stdout.flush()
         return
     rows: list[tuple[str, object]] = [
         ("scans", f"{summary.scans:,}"),
@@ -216,9 +221,6 @@ def _keep(home: DemoHome, ids: Sequence[str], servers: Servers, interrupts: Inte
     note(f"Runs:           {ui}/runs")
     note(f"Other commands: . {home.path / VARIABLES_FILE}  in another shell")
     note(f"{plural(len(servers.children), 'server')} run until Ctrl-C")
-    try:
-        while True:
-            servers.require_running()
-            interrupts.pause(LOOK_SECONDS)
-    except KeyboardInterrupt:
-        note("stopping")
+    while True:
+        servers.require_running()
+        interrupts.pause(LOOK_SECONDS)

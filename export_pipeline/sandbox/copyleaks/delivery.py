@@ -107,16 +107,13 @@ class Delivery:
         return {"endpoint": target.endpoint, "isHealthy": healthy, "httpStatusCode": status}
 
     async def _deliver(self, scan: Scan, target: Target, tries: int) -> int | None:
-        answer_is_lost = scan.has(LOST_ANSWER, target.artifact)
+        answers_are_lost = scan.has(LOST_ANSWER, target.artifact)
         for attempt in range(tries):
             await self._back_off(attempt)
             self._stats.uploads_retried += attempt > 0
             status = await self._upload(scan, target)
-            if not _is_success(status):
-                continue
-            if not answer_is_lost:
+            if _is_success(status) and not answers_are_lost:
                 return status
-            answer_is_lost = False
         return None
 
     async def _upload(self, scan: Scan, target: Target) -> int | None:

@@ -39,7 +39,8 @@ class ScanSpec:
     """What a scan is to be.
 
     `traits` are names of `TRAITS`; those about deliveries may name one artifact after a colon
-    (`unhealthy_first:overview`, `never_delivers:results/1f2e3d4c5b`), else all are meant. `sizes`
+    (`unhealthy_first:overview`, `never_delivers:results/1f2e3d4c5b`), else all are meant;
+    `lost_answer` delivers the bytes and never learns so, whatever is answered. `sizes`
     are bytes by artifact field, `results` for each result. `status_url` has a `{STATUS}` token.
     `enabled` tells whether the completed webhook carries its `enabled` block.
     """

@@ -1,0 +1,70 @@
+"""The demo's home: a ledger, a receiver key, Dagster's configuration, logs."""
+
+import os
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+
+from export_pipeline.errors import BadInput
+from export_pipeline.ledger.home import make_ledger
+from export_pipeline.settings import Settings
+
+VARIABLES_FILE = "demo.env"
+"""Points other commands at the demo's servers; its presence says that a home is the demo's."""
+DAGSTER = """\
+telemetry: {enabled: false}
+nux: {enabled: false}
+run_coordinator:
+  module: dagster.core.run_coordinator
+  class: QueuedRunCoordinator
+  config: {max_concurrent_runs: 4, dequeue_interval_seconds: 1}
+run_monitoring: {enabled: true, start_timeout_seconds: 180}
+sensors: {use_threads: true, num_workers: 4}
+"""
+
+
+class DemoHome:
+    """A folder in which all that the demo makes lies, and on which every command works.
+
+    Args:
+        path: the folder, which need not be there.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+        self.logs = self.path / "logs"
+        self.dagster = self.path / "dagster"
+        # Nothing of the user's own environment: the demo must not reach a real account.
+        self.settings = Settings.from_env({}, self.path)
+
+    def make(self) -> None:
+        """Make what is not there yet.
+
+        Raises:
+            BadInput: the folder holds something, and no demo made it.
+        """
+        is_new = not self.path.exists() or not any(self.path.iterdir())
+        if not is_new and not (self.path / VARIABLES_FILE).exists():
+            raise BadInput(
+                f"{self.path} is not empty and not a demo's home: name a new folder, since the"
+                " demo would send what waits there to the sandbox"
+            )
+        self.settings.make_home()
+        self.write_variables({})
+        make_ledger(self.settings.ledger_url).close()
+        for folder in (self.logs, self.dagster):
+            folder.mkdir(exist_ok=True)
+        (self.dagster / "dagster.yaml").write_text(DAGSTER)
+
+    def write_variables(self, variables: Mapping[str, str]) -> None:
+        """Leave a file that a shell can source, for commands that ask the demo's servers."""
+        lines = [f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()]
+        file = self.path / VARIABLES_FILE
+        file.touch(mode=0o600)
+        file.write_text("".join(lines))
+
+
+def bare_environment() -> dict[str, str]:
+    """What a child needs of the user's own environment; no setting and no credential."""
+    needed = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "PYTHONPATH")
+    return {name: os.environ[name] for name in needed if name in os.environ}

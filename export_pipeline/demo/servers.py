@@ -1,0 +1,152 @@
+"""The demo's three servers: the sandbox, the receiver, Dagster."""
+
+import socket
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+
+import httpx
+
+from export_pipeline.demo.child import POLL_SECONDS, Child, Pause
+from export_pipeline.demo.home import DemoHome, bare_environment
+from export_pipeline.receiver.addresses import Addresses
+from export_pipeline.sandbox import CopyleaksOptions, ScanSpec, sample_scans
+from export_pipeline.scans import DEFAULT_ACCOUNT
+from export_pipeline.settings import HOME_VARIABLE
+
+LOOPBACK = "127.0.0.1"
+VENDOR = "copyleaks"
+DEFINITIONS = "export_pipeline.definitions"
+PACE = CopyleaksOptions(pace="fast")
+SENSOR_SECONDS = 1
+PATIENCE_SECONDS = 8
+"""So the completion that never comes is looked for within the demo."""
+CONTROL_SECONDS = 60.0
+RUNS_END_SECONDS = 30.0
+UNFINISHED_RUNS = """
+{ runsOrError(filter: {statuses: [QUEUED, NOT_STARTED, STARTING, STARTED]})
+  { ... on Runs { count } } }
+"""
+
+
+@dataclass(frozen=True)
+class Servers:
+    """The running servers.
+
+    Args:
+        ui_url: Dagster's web page.
+        control_url: where the sandbox is told what to do.
+        webhook: where the sandbox posts the scans' own webhooks, and with which headers.
+    """
+
+    ui_url: str
+    control_url: str
+    webhook: tuple[str, Sequence[tuple[str, str]]]
+    children: Sequence[Child]
+
+    def complete_scans(self, count: int) -> list[str]:
+        """Make sample scans at the vendor, whose completed webhooks it posts; return their ids."""
+        url, headers = self.webhook
+        specs: list[ScanSpec] = sample_scans(count, url, headers)
+        ids = [spec.id for spec in specs]
+        with httpx.Client(timeout=CONTROL_SECONDS, trust_env=False) as client:
+            for path, body in (
+                ("scans", [spec.to_json() for spec in specs]),
+                ("scans/complete", {"ids": ids}),
+            ):
+                client.post(f"{self.control_url}/{path}", json=body).raise_for_status()
+        return ids
+
+    def wait_for_ui(self, pause: Pause) -> None:
+        """Return once Dagster's page can be opened.
+
+        Raises:
+            ServerFailed: Dagster ended.
+        """
+        while self._runs_at_work() is None:
+            self.require_running()
+            pause(POLL_SECONDS)
+
+    def wait_for_runs(self, pause: Pause) -> None:
+        """Return once Dagster's runs ended: those that are stopped would be shown as failed.
+
+        They linger for more work, so this takes seconds; `RUNS_END_SECONDS` at most.
+        """
+        end = time.monotonic() + RUNS_END_SECONDS
+        while self._runs_at_work() and time.monotonic() < end:
+            pause(POLL_SECONDS)
+
+    def _runs_at_work(self) -> int | None:
+        """How many runs are not finished; None if Dagster does not answer."""
+        with suppress(httpx.TransportError), httpx.Client(trust_env=False) as client:
+            answer = client.post(f"{self.ui_url}/graphql", json={"query": UNFINISHED_RUNS})
+            if answer.is_success:
+                return int(answer.json()["data"]["runsOrError"]["count"])
+        return None
+
+    def require_running(self) -> None:
+        """Raise ServerFailed if one ended."""
+        for child in self.children:
+            child.require_running()
+
+
+@contextmanager
+def running_servers(home: DemoHome, pause: Pause) -> Iterator[Servers]:
+    """Start all on free ports of loopback, and stop all at the end, whatever happened."""
+    with ExitStack() as stack:
+
+        def start(name: str, *module: str, **variables: str) -> Child:
+            environment = bare_environment() | variables
+            command = [sys.executable, "-m", *module]
+            child = Child(name, command, environment=environment, logs=home.logs)
+            stack.callback(child.stop)
+            return child
+
+        sandbox = start("sandbox", "export_pipeline.sandbox", "--pace", PACE.pace)
+        receiver = start(
+            "receiver",
+            *("export_pipeline.cli", "receiver", "--host", LOOPBACK, "--port", "0", "--json"),
+            **{HOME_VARIABLE: str(home.path)},
+        )
+        told = sandbox.announcement(pause)
+        receiver_url = receiver.announcement(pause)["url"]
+        variables = _variables(home, told, receiver_url)
+        home.write_variables(variables)
+        port = str(_free_port())
+        dagster = start(
+            "dagster",
+            *("dagster", "dev", "-h", LOOPBACK, "-p", port, "-m", DEFINITIONS),
+            **variables,
+            DAGSTER_HOME=str(home.dagster),
+        )
+        target = Addresses(receiver_url, home.settings.secrets).scan_webhook(
+            VENDOR, DEFAULT_ACCOUNT
+        )
+        yield Servers(
+            ui_url=f"http://{LOOPBACK}:{port}",
+            control_url=told["copyleaks_control"],
+            webhook=(target.url, target.headers),
+            children=[sandbox, receiver, dagster],
+        )
+
+
+def _variables(home: DemoHome, told: Mapping[str, str], receiver_url: str) -> dict[str, str]:
+    return {
+        HOME_VARIABLE: str(home.path),
+        "EXPORT_RECEIVER_URL": receiver_url,
+        "EXPORT_COPYLEAKS_API_URL": told["copyleaks_api"],
+        "EXPORT_COPYLEAKS_LOGIN_URL": told["copyleaks_identity"],
+        "EXPORT_COPYLEAKS_EMAIL": told["copyleaks_email"],
+        "EXPORT_COPYLEAKS_KEY": told["copyleaks_key"],
+        "EXPORT_COPYLEAKS_EXPORTS_PER_MINUTE": str(PACE.limits.exports_per_minute),
+        "EXPORT_COPYLEAKS_REQUESTS_PER_SECOND": str(PACE.limits.requests_per_second),
+        "EXPORT_SENSOR_SECONDS": str(SENSOR_SECONDS),
+        "EXPORT_ORDER_PATIENCE": str(PATIENCE_SECONDS),
+    }
+
+
+def _free_port() -> int:
+    with socket.create_server((LOOPBACK, 0)) as listener:
+        return int(listener.getsockname()[1])
