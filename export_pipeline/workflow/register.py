@@ -42,6 +42,7 @@ def _register(tx: Tx, vendor: Vendor, letter: Letter) -> Scan | None:
     if found.failure and scan.state == ScanState.REGISTERED:
         registry.settle(tx, scan.id, ScanState.FAILED, found.failure)
         events.record(tx, scan.id, "failed at the vendor", reason=found.failure)
+        return registry.by_id(tx, scan.id)
     return scan
 
 

@@ -29,6 +29,10 @@ SENDING_SECONDS = 120.0
 BACKLOG_SHARE = 5
 """Every fifth call is the backlog's first, however much others queue (DESIGN.md part 3)."""
 IDLE_SECONDS = 0.25
+"""Pause of an empty queue; also how early a turn is claimed. Waking late costs no quota then, and
+a sender that dies with a claim has seldom got one."""
+HELD_SECONDS = 2.0
+"""Longest pause of a sender that the quota holds back: it may be told to stop meanwhile."""
 LOGIN_COOLDOWN_SECONDS = 300.0
 RATE_COOLDOWN_SECONDS = 60.0
 """Rest after a 429 that names no time: one whole window of the limit."""
@@ -64,7 +68,6 @@ async def _drain_account(
     async with asyncio.TaskGroup() as sends:
         while now < until and not stop.is_set():
             if wait is not None and wait <= IDLE_SECONDS and len(under_way) < SENDS_AT_ONCE:
-                await pipeline.sleep(wait)
                 order = await _take_turn(pipeline, account)
                 if order is not None:
                     sent += 1
@@ -73,7 +76,9 @@ async def _drain_account(
             elif under_way:
                 # What they are answered may come back into the queue.
                 await asyncio.wait(under_way, timeout=IDLE_SECONDS)
-            elif wait is not None or now - idle_since < linger:
+            elif wait is not None:
+                await pipeline.sleep(min(wait - IDLE_SECONDS, HELD_SECONDS))
+            elif now - idle_since < linger:
                 await pipeline.sleep(IDLE_SECONDS)
             else:
                 break
@@ -97,9 +102,7 @@ def _next_wait(tx: Tx, pipeline: Pipeline, account: str) -> tuple[float, float |
 
 async def _take_turn(pipeline: Pipeline, account: str) -> Order | None:
     """Claim a moment, wait for it, and take the order that is first in the queue then."""
-    wanted = pipeline.vendor.quotas(account)
-    name = pipeline.vendor.name
-    claim = await pipeline.ledger.apply(_claim, name, account, wanted)
+    claim = await pipeline.ledger.apply(_claim, pipeline, account)
     if claim.wait > 0:
         await pipeline.sleep(claim.wait)
     return await pipeline.ledger.apply(_take, pipeline, account, claim)
@@ -117,9 +120,13 @@ class _Claim:
     valid_until: float
 
 
-def _claim(tx: Tx, vendor: str, account: str, wanted: Sequence[quotas.Quota]) -> _Claim:
-    moment = quotas.claim(tx, vendor, account, wanted)
-    number = quotas.granted(tx, vendor, account, wanted[0].name)
+def _claim(tx: Tx, pipeline: Pipeline, account: str) -> _Claim:
+    name, wanted = pipeline.vendor.name, pipeline.vendor.quotas(account)
+    due = orders.earliest_due(tx, name, account) or tx.now
+    if due > tx.now:
+        return _Claim(0, due - tx.now, valid_until=0.0)  # void: claimed now it would be wasted
+    moment = quotas.claim(tx, name, account, wanted)
+    number = quotas.granted(tx, name, account, wanted[0].name)
     tolerance = max(quota.tolerance for quota in wanted)
     return _Claim(number, moment - tx.now, moment + tolerance)
 

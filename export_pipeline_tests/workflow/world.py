@@ -83,6 +83,11 @@ class World:
         self.control("scans", [spec.to_json() for spec in aimed])
         return [spec.id for spec in specs]
 
+    def forget(self, scan_id: str) -> None:
+        """Delete a scan at the vendor."""
+        url = f"{self.sandbox.addresses['copyleaks_control']}/scans/{scan_id}"
+        httpx.delete(url).raise_for_status()
+
     def complete(self, ids: Sequence[str], email: str | None = None) -> None:
         """Have the vendor post the scans' completed webhooks, and wait until they are in."""
         before = self.letters(inbox.SCANS)

@@ -1,0 +1,261 @@
+"""Collecting: the store's word counts, whatever the vendor says and whoever else is at it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from export_pipeline.errors import StoreUnavailable
+from export_pipeline.ledger import inbox, orders
+from export_pipeline.ledger.rows import OrderState, Scan, ScanState
+from export_pipeline.storage.local import LocalStore
+from export_pipeline.workflow.collect import (
+    LEASE_SECONDS,
+    _read_completions,
+    collect,
+    read_completions,
+)
+from export_pipeline.workflow.pipeline import Pipeline
+from export_pipeline_tests.workflow.stepped import SINGLES, Stepped
+
+FILES = len(SINGLES) + 2
+
+
+class StoreThat(LocalStore):
+    """A store on which something happens at the first look at an artifact."""
+
+    def __init__(self, home: Stepped, happens: Callable[[], None]) -> None:
+        super().__init__(home.home / "archive")
+        self._happens: Callable[[], None] | None = happens
+
+    async def open(self, key: str, *, offset: int = 0) -> AsyncIterator[bytes]:
+        async for piece in super().open(key, offset=offset):
+            yield piece
+        if self._happens is not None:
+            happens, self._happens = self._happens, None
+            await asyncio.to_thread(happens)
+
+
+def fail() -> None:
+    raise StoreUnavailable("the store does not answer")
+
+
+def without(home: Stepped, scan: Scan, *left_out: str) -> set[str]:
+    return set(home.names(home.newest(scan))) - set(left_out)
+
+
+def test_what_came_is_verified_and_sealed(home: Stepped) -> None:
+    scan = home.archived("essay")
+    assert scan.state == ScanState.ARCHIVED
+    assert home.stored(scan) == home.recorded(scan)
+    assert len(home.stored(scan)) == FILES
+
+
+def test_unhealthy_and_not_there_is_ordered_alone_at_the_second_attempt(home: Stepped) -> None:
+    scan = home.ordered("essay")
+    home.upload(home.newest(scan), without(home, scan, "overview.json"))
+    home.complete(home.newest(scan), unhealthy=["overview.json"])
+    home.collect()
+    home.send()
+    assert home.asked(home.vendor.placed[-1]) == ["overview.json"]
+    assert home.newest(scan).attempt == 2
+    home.deliver(home.newest(scan))
+    home.collect()
+    assert home.scan(scan).state == ScanState.ARCHIVED
+
+
+def test_unhealthy_but_there_is_not_ordered_again(home: Stepped) -> None:
+    """A vendor that lost our answer repeats its upload, is refused, and reports a failure."""
+    scan = home.ordered("essay")
+    home.upload(home.newest(scan))
+    home.complete(home.newest(scan), unhealthy=home.names(home.newest(scan)))
+    home.collect()
+    assert home.scan(scan).state == ScanState.ARCHIVED
+    assert len(home.orders(scan)) == 1
+
+
+def test_healthy_but_not_there_is_ordered_again(home: Stepped) -> None:
+    scan = home.ordered("essay")
+    home.complete(home.newest(scan))
+    home.collect()
+    assert len(home.names(home.newest(scan))) == FILES
+    assert home.newest(scan).attempt == 2
+
+
+def test_what_never_comes_is_missing_after_the_last_attempt(home: Stepped) -> None:
+    scan = home.ordered("essay")
+    for _ in range(home.settings.attempts):
+        home.upload(home.newest(scan), without(home, scan, "overview.json"))
+        home.complete(home.newest(scan), unhealthy=["overview.json"])
+        home.collect()
+        home.send()
+    assert home.scan(scan).state == ScanState.PARTIAL
+    assert "overview.json" in home.scan(scan).reason
+    info = (home.folder(scan) / "bag-info.txt").read_text()
+    assert "Export-Missing: overview.json" in info
+    assert len(home.vendor.placed) == home.settings.attempts
+
+
+def test_a_scan_of_which_nothing_comes_fails_with_the_reason(home: Stepped) -> None:
+    scan = home.ordered("essay")
+    for _ in range(home.settings.attempts):
+        home.complete(home.newest(scan), unhealthy=home.names(home.newest(scan)))
+        home.collect()
+        home.send()
+    assert home.scan(scan).state == ScanState.FAILED
+    assert "reported a failed delivery at attempt 3" in home.scan(scan).reason
+
+
+def test_a_completion_that_comes_twice_changes_nothing(home: Stepped) -> None:
+    scan = home.archived("essay")
+    [order] = home.orders(scan)
+    home.complete(order)
+    home.collect()
+    assert home.orders(scan) == [order]
+    assert home.events(scan)[-1] == "told again"
+
+
+def test_a_completion_twice_in_one_round_is_one_completion(home: Stepped) -> None:
+    scan = home.ordered("essay")
+    order = home.newest(scan)
+    home.upload(order)
+    home.complete(order)
+    home.complete(order)
+    home.collect()
+    assert home.scan(scan).state == ScanState.ARCHIVED
+    assert home.events(scan).count("completed") == 1
+
+
+def test_a_completion_of_no_order_is_set_aside(home: Stepped) -> None:
+    home.write(
+        inbox.receive,
+        vendor="copyleaks",
+        account="default",
+        topic=inbox.ORDERS,
+        subject="nobody",
+        headers={},
+        body=b"{}",
+    )
+    assert home.collect() == 0
+    assert home.look(inbox.count_rejected) == 1
+
+
+def test_a_completion_that_cannot_be_read_leaves_the_order_waiting(home: Stepped) -> None:
+    scan = home.ordered("essay")
+    home.write(
+        inbox.receive,
+        vendor="copyleaks",
+        account="default",
+        topic=inbox.ORDERS,
+        subject=home.newest(scan).id,
+        headers={},
+        body=b"no JSON",
+    )
+    home.collect()
+    assert home.look(inbox.count_rejected) == 1
+    assert home.newest(scan).state == OrderState.WAITING
+
+
+def test_a_completion_while_the_collector_looks_makes_it_look_once_more(home: Stepped) -> None:
+    """What it saw missing may have come before the completion that it did not know of."""
+    scan = home.ordered("essay")
+    order = home.newest(scan)
+    home.upload(order, {"overview.json"})
+    home.now += home.settings.order_deadline
+    rest = without(home, scan, "overview.json")
+
+    def the_rest_comes() -> None:
+        home.upload(order, rest)
+        home.complete(order)
+        home.write(_read_completions, home.pipeline(), 10)
+
+    home.reconcile(store=StoreThat(home, the_rest_comes))
+    assert [one.state for one in home.orders(scan)] == [OrderState.COMPLETED]
+    home.collect()
+    assert home.scan(scan).state == ScanState.ARCHIVED
+
+
+def test_a_slow_collector_that_was_overtaken_settles_nothing_twice(home: Stepped) -> None:
+    scan = home.ordered("essay")
+    order = home.newest(scan)
+    home.deliver(order)
+
+    def another_is_faster() -> None:
+        home.now += LEASE_SECONDS
+        assert home.collect() == 1
+
+    assert home.collect(store=StoreThat(home, another_is_faster)) == 1
+    assert home.scan(scan).state == ScanState.ARCHIVED
+    assert home.events(scan).count("closed: delivered") == 1
+    assert home.events(scan).count("sealed") == 1
+
+
+def test_an_order_under_a_lease_is_left_to_who_holds_it(home: Stepped) -> None:
+    scan = home.ordered("essay")
+    home.deliver(home.newest(scan))
+    home.run(read_completions)
+    how = {"limit": 9, "seconds": LEASE_SECONDS}
+    home.write(orders.take_completed, "copyleaks", "another", **how)
+    assert home.collect() == 0
+    home.now += LEASE_SECONDS
+    assert home.collect() == 1
+
+
+def test_a_store_that_fails_loses_nothing_and_the_next_round_finishes(home: Stepped) -> None:
+    scan = home.ordered("essay")
+    home.deliver(home.newest(scan))
+    with pytest.raises(StoreUnavailable):
+        home.collect(store=StoreThat(home, fail))
+    assert home.newest(scan).state == OrderState.COMPLETED
+    home.collect()
+    assert home.scan(scan).state == ScanState.ARCHIVED
+
+
+def test_a_store_that_fails_at_one_scan_keeps_no_other_from_being_collected(
+    home: Stepped,
+) -> None:
+    scans = [home.ordered(f"essay-{number}") for number in range(3)]
+    for scan in scans:
+        home.deliver(home.newest(scan))
+    with pytest.raises(StoreUnavailable):
+        home.collect(store=StoreThat(home, fail))
+    states = sorted(home.scan(scan).state for scan in scans)
+    assert states == [ScanState.ARCHIVED, ScanState.ARCHIVED, ScanState.ORDERED]
+
+
+def test_only_the_scans_that_are_asked_for_are_collected(home: Stepped) -> None:
+    one, other = home.ordered("one"), home.ordered("other")
+    for scan in (one, other):
+        home.deliver(home.newest(scan))
+
+    async def work(pipeline: Pipeline) -> None:
+        await read_completions(pipeline)
+        await collect(pipeline, limit=9, scan_ids=[one.id])
+
+    home.run(work)
+    assert home.scan(one).state == ScanState.ARCHIVED
+    assert home.scan(other).state == ScanState.ORDERED
+
+
+def test_the_history_tells_the_whole_story(home: Stepped) -> None:
+    scan = home.ordered("essay")
+    home.upload(home.newest(scan), without(home, scan, "overview.json"))
+    home.complete(home.newest(scan), unhealthy=["overview.json"])
+    home.collect()
+    home.send()
+    home.deliver(home.newest(scan))
+    home.collect()
+    told = [(one.event, one.detail.get("attempt")) for one in home.history(scan)]
+    assert told == [
+        ("registered", None),
+        ("queued", 1),
+        ("accepted", None),
+        ("completed", None),
+        ("closed: incomplete", None),
+        ("queued", 2),
+        ("accepted", None),
+        ("completed", None),
+        ("closed: delivered", None),
+        ("frozen", None),
+        ("sealed", None),
+    ]
