@@ -73,9 +73,12 @@ def assign(
         )
 
 
-def delivered(tx: Tx, order_id: str, name: str, *, size: int, sha256: str) -> None:
-    """Note what the receiver took in, for the verification to compare with."""
-    tx.run(
+def delivered(tx: Tx, order_id: str, name: str, *, size: int, sha256: str) -> bool:
+    """Note what the receiver took in, for the verification to compare with.
+
+    False if the order does not expect it any more.
+    """
+    noted = tx.run(
         _DELIVERED,
         {
             "of_order": order_id,
@@ -85,6 +88,7 @@ def delivered(tx: Tx, order_id: str, name: str, *, size: int, sha256: str) -> No
             "delivered_at": tx.now,
         },
     )
+    return noted == 1
 
 
 # Once here: building it costs the receiver 250 us for each upload.

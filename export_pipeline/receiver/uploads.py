@@ -65,7 +65,8 @@ class Uploads:
         place = self._place(order_id, name)
         stream = HashingStream(self._while_expected(request, order_id, name))
         if place.sha256 is None and await self._is_new(place.key, stream, request):
-            await self._note(order_id, name, stream)
+            if not await self._note(order_id, name, stream):
+                await self._withdraw_late(order_id, name, place.key)
             return Response(status_code=201)
         async for _ in stream:
             pass
@@ -84,9 +85,19 @@ class Uploads:
             return False
         return True
 
-    async def _note(self, order_id: str, name: str, stream: HashingStream) -> None:
-        await self._ledger.apply(delivered, order_id, name, size=stream.size, sha256=stream.sha256)
+    async def _note(self, order_id: str, name: str, stream: HashingStream) -> bool:
         log.debug("artifact delivered", order=order_id, artifact=name, bytes=stream.size)
+        return await self._ledger.apply(
+            delivered, order_id, name, size=stream.size, sha256=stream.sha256
+        )
+
+    async def _withdraw_late(self, order_id: str, name: str, key: str) -> None:
+        """Take back what was published just after it was given up: no bag knows of it."""
+        with self._ledger.read() as tx:
+            found = tx.connection.execute(_ARTIFACT, {"of_order": order_id, "named": name}).one()
+        if found.artifact_state in (ArtifactState.MISSING, ArtifactState.ABSENT):
+            await self._store.delete(key)
+            raise HTTPException(409, f"The artifact is settled already, as {found.artifact_state}.")
 
     async def _sha256_there(self, order_id: str, name: str, key: str) -> str:
         # Whoever wrote it has noted it by now, or was stopped in between.

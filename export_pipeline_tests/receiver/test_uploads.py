@@ -11,6 +11,7 @@ from export_pipeline.errors import AccessDenied, AlreadyExists, StoreFull, Store
 from export_pipeline.ledger import artifacts, orders, registry
 from export_pipeline.ledger.rows import Outcome, QueueClass
 from export_pipeline.receiver import uploads
+from export_pipeline.storage.local import LocalStore
 from export_pipeline.storage.store import UploadTarget, pieces
 from export_pipeline_tests.receiver.sending import begin, send, status_of
 from export_pipeline_tests.servers.receiver import running_receiver
@@ -224,6 +225,23 @@ def test_an_order_closed_during_a_slow_upload_gets_nothing_more(
         connection.sendall(b"late")
         assert status_of(connection) == 409
     assert home.files() == []
+
+
+def test_an_upload_that_was_given_up_while_it_was_published_is_taken_back(home, http, order):
+    """Published between the collector's last look and the seal, it lay untracked in the bag."""
+
+    class GivenUpMeanwhile(LocalStore):
+        async def put(self, key, chunks, *, content_type=None):
+            stored = await super().put(key, chunks, content_type=content_type)
+            with home.ledger.write() as tx:
+                artifacts.missing(tx, artifacts.find(tx, order.id, NAME), "the attempts are spent")
+            return stored
+
+    store = GivenUpMeanwhile(home.path / "archive")
+    with running_receiver(home.ledger, store) as addresses:
+        answer = send(http, addresses.upload(order.id, NAME), b"late")
+    assert (answer.status_code, home.files()) == (409, [])
+    assert "settled already, as missing" in answer.text
 
 
 def test_nothing_is_taken_for_a_settled_artifact(home, addresses, http, order):
