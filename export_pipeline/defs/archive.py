@@ -8,6 +8,7 @@ import dagster as dg
 from export_pipeline.archive import catalog as catalogs
 from export_pipeline.archive.fixity import fixity as audit
 from export_pipeline.archive.layout import bag_prefix
+from export_pipeline.defs.runs import held_run
 from export_pipeline.defs.slices import OWNER
 from export_pipeline.ledger import generations, registry
 from export_pipeline.ledger.database import Tx
@@ -27,14 +28,15 @@ PROBLEMS_SHOWN = 50
     kinds={"parquet"},
     owners=[OWNER],
     freshness_policy=DAILY,
-    required_resource_keys={"storage"},
+    required_resource_keys={"storage", "ledger"},
 )
 async def catalog(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """One row per archived artifact as Parquet, rebuilt from the store alone."""
     store = context.resources.storage.open()
-    table = await catalogs.rebuild(store)
     key = f"catalog/{datetime.now(UTC):%Y-%m-%dt%H%M%S}-{context.run.run_id[:8]}.parquet"
-    written = await catalogs.write_catalog(store, key, table)
+    with held_run(context.resources.ledger.open(), context.run.run_id):
+        table = await catalogs.rebuild(store)
+        written = await catalogs.write_catalog(store, key, table)
     return dg.MaterializeResult(
         metadata={
             "rows": table.num_rows,
@@ -63,7 +65,8 @@ async def fixity(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # 
     """Rereads sealed bags, oldest audit first: changed, missing and untracked files."""
     store, ledger = context.resources.storage.open(), context.resources.ledger.open()
     due = await ledger.look(_due)
-    report = await audit(store, [prefix for prefix, _, _ in due])
+    with held_run(ledger, context.run.run_id):
+        report = await audit(store, [prefix for prefix, _, _ in due])
     reread = set(report.audited)
     await ledger.apply(
         generations.audited, [(scan, number) for prefix, scan, number in due if prefix in reread]

@@ -9,14 +9,20 @@ import dagster as dg
 from export_pipeline.defs.runs import Context
 from export_pipeline.defs.showing import Shower
 from export_pipeline.defs.slices import Slice
-from export_pipeline.errors import BadInput
+from export_pipeline.errors import BadInput, ConfigError
 from export_pipeline.ledger import generations, registry, reports
 from export_pipeline.ledger.database import Tx
-from export_pipeline.ledger.rows import GenerationState, QueueClass, Scan, ScanState
+from export_pipeline.ledger.rows import (
+    Generation,
+    GenerationState,
+    QueueClass,
+    Scan,
+    ScanState,
+)
 from export_pipeline.scans import ScanKey
 from export_pipeline.workflow import describe
 from export_pipeline.workflow.drive import drive
-from export_pipeline.workflow.order import Requested, request
+from export_pipeline.workflow.order import Requested, request, retry
 from export_pipeline.workflow.pipeline import Pipeline
 from export_pipeline.workflow.queue import ORDER
 from export_pipeline.workflow.reread import reread
@@ -27,6 +33,7 @@ SCANS_PER_TRANSACTION = 100
 REREADS_AT_ONCE = 8
 FAILURES_SHOWN = 50
 REASONS_SHOWN = 5
+NOT_ORDERED = "nothing is ordered for this scan: materialize `order` first"
 
 
 @dataclass
@@ -49,6 +56,8 @@ class Result:
         for (key, asset), reason in self.failed.items():
             by_scan.setdefault(key, f"{asset}: {reason}")
         first = "; ".join(f"{key}: {why}" for key, why in list(by_scan.items())[:REASONS_SHOWN])
+        more = len(by_scan) - REASONS_SHOWN
+        first += f"; and {more} more, shown as failed partitions" if more > 0 else ""
         said = [f"{len(by_scan)} of {self.scans} scans failed: {first}"] if by_scan else []
         if self.waiting:
             said.append(
@@ -88,14 +97,18 @@ class Batch:
         result = Result(len(partition_keys))
         scans = await self._find(partition_keys, result)
         outcomes = await self._request(scans, result)
-        sealed = [scan for scan in scans if outcomes[scan.id] == Requested.SEALED]
+        sealed = [scan for scan in scans if outcomes.get(scan.id) == Requested.SEALED]
         await self._reread(sealed, result)
         under_way = (Requested.QUEUED, Requested.OPEN)
-        open_scans = [scan for scan in scans if outcomes[scan.id] in under_way]
+        open_scans = [scan for scan in scans if outcomes.get(scan.id) in under_way]
         waiting = await self._wait(open_scans)
         await self._show_rest(scans, {scan.id for scan in waiting}, result)
         result.waiting = [scan.key.partition_key for scan in waiting]
         return result
+
+    def summarize(self) -> None:
+        """Log each asset's check for the whole batch, where the run declares none."""
+        self._shower.summarize()
 
     @property
     def _kinds(self) -> list[str] | None:
@@ -119,7 +132,12 @@ class Batch:
         found = await self._pipeline.ledger.look(registry.find_many, list(keys))
         for key, text in keys.items():
             if key not in found:
-                self._fail(result, text, f"scan {key.scan!r} is not registered: import it first")
+                self._fail(
+                    result,
+                    text,
+                    f"scan {key.scan!r} is not registered: bring it in with `export-pipeline"
+                    " scans import`, or have its completed webhook sent",
+                )
         return [found[key] for key in keys if key in found]
 
     def _fail(self, result: Result, partition_key: str, reason: str) -> None:
@@ -128,43 +146,64 @@ class Batch:
 
     async def _request(self, scans: Sequence[Scan], result: Result) -> Mapping[int, Requested]:
         outcomes: dict[int, Requested] = {}
-        for start in range(0, len(scans), SCANS_PER_TRANSACTION):
-            chunk = scans[start : start + SCANS_PER_TRANSACTION]
+        refused = {scan.id: reason for scan in scans if (reason := self._cannot_order(scan))}
+        ids = [scan.id for scan in scans if scan.id not in refused]
+        for start in range(0, len(ids), SCANS_PER_TRANSACTION):
+            chunk = ids[start : start + SCANS_PER_TRANSACTION]
             ask = self._ask_all if ORDER in self._selected else self._adopt_all
             outcomes |= await self._pipeline.ledger.apply(ask, chunk)
         for scan in scans:
             if scan.id not in outcomes:
-                reason = "nothing is ordered for this scan: materialize `order` first"
+                reason = refused.get(scan.id, NOT_ORDERED)
                 self._fail(result, scan.key.partition_key, reason)
-                outcomes[scan.id] = Requested.EXPIRED
         return outcomes
 
-    def _ask_all(self, tx: Tx, scans: Sequence[Scan]) -> dict[int, Requested]:
+    def _cannot_order(self, scan: Scan) -> str:
+        """Why this scan would wait for an order that nobody sends; empty if it would not."""
+        if scan.state in (ScanState.ARCHIVED, ScanState.PARTIAL) and not self._new_generation:
+            return ""
+        try:
+            self._pipeline.vendor.require(scan.account)
+        except ConfigError as error:
+            return str(error)
+        return ""
+
+    def _ask_all(self, tx: Tx, scan_ids: Sequence[int]) -> dict[int, Requested]:
+        return {scan.id: self._ask(tx, scan) for scan in registry.by_ids(tx, scan_ids)}
+
+    def _ask(self, tx: Tx, scan: Scan) -> Requested:
+        if scan.state == ScanState.FAILED:
+            return retry(tx, self._pipeline.vendor, scan, queue_class=QueueClass.HAND)
         kinds = self._kinds
+        return request(
+            tx,
+            self._pipeline.vendor,
+            scan,
+            queue_class=QueueClass.HAND,
+            kinds=kinds,
+            wants_bag=kinds is None,
+            new_generation=self._new_generation,
+        )
+
+    def _adopt_all(self, tx: Tx, scan_ids: Sequence[int]) -> dict[int, Requested]:
+        """Without `order` nothing is ordered; what is under way or sealed is taken as it is.
+
+        But what failed is ordered again: "re-execute from failure" leaves `order` out, which went
+        well.
+        """
+        found = [(scan, generations.current(tx, scan)) for scan in registry.by_ids(tx, scan_ids)]
         return {
-            scan.id: request(
-                tx,
-                self._pipeline.vendor,
-                scan,
-                queue_class=QueueClass.HAND,
-                kinds=kinds,
-                wants_bag=kinds is None,
-                new_generation=self._new_generation,
-            )
-            for scan in scans
+            scan.id: self._adopt(tx, scan, generation)
+            for scan, generation in found
+            if generation is not None
+            and (generation.wants_bag or describe.BAG not in self._selected)
         }
 
-    def _adopt_all(self, tx: Tx, scans: Sequence[Scan]) -> dict[int, Requested]:
-        """Without `order` nothing is ordered; what is under way or sealed is taken as it is."""
-        bag = describe.BAG in self._selected
-        found = {scan.id: generations.current(tx, scan) for scan in scans}
-        return {
-            scan_id: Requested.SEALED
-            if generation.state == GenerationState.SEALED
-            else Requested.OPEN
-            for scan_id, generation in found.items()
-            if generation is not None and (generation.wants_bag or not bag)
-        }
+    def _adopt(self, tx: Tx, scan: Scan, generation: Generation) -> Requested:
+        if scan.state == ScanState.FAILED:
+            return self._ask(tx, scan)
+        is_sealed = generation.state == GenerationState.SEALED
+        return Requested.SEALED if is_sealed else Requested.OPEN
 
     async def _reread(self, sealed: Sequence[Scan], result: Result) -> None:
         if self._orders_only:

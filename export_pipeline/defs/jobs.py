@@ -7,7 +7,7 @@ from typing import Any
 
 import dagster as dg
 
-from export_pipeline.defs.batch import Batch
+from export_pipeline.defs.batch import Batch, Result
 from export_pipeline.defs.runs import run_held
 from export_pipeline.defs.showing import Shower
 from export_pipeline.defs.slices import Slice
@@ -86,7 +86,8 @@ def vendor_jobs(slice_: Slice) -> Jobs:
     )
 
 
-Work = Callable[[dg.OpExecutionContext, Slice, Pipeline], Coroutine[Any, Any, dict[str, Any]]]
+Work = Callable[[Shower, Pipeline], Coroutine[Any, Any, dict[str, Any]]]
+"""What a job does; what it shows through the `Shower` decides whether its run fails."""
 
 
 def _job(slice_: Slice, verb: str, description: str, work: Work) -> dg.JobDefinition:
@@ -97,8 +98,13 @@ def _job(slice_: Slice, verb: str, description: str, work: Work) -> dg.JobDefini
     )
     def run(context: dg.OpExecutionContext) -> None:
         pipeline = getattr(context.resources, slice_.vendor).pipeline()
-        done = run_held(context, pipeline, work(context, slice_, pipeline))
+        shower = Shower(context, slice_, pipeline, planned=False)
+        done = run_held(context, pipeline, work(shower, pipeline))
         context.log.info("%s: %s", verb, done)
+        shower.summarize()
+        failed = {name: why for name, why in shower.settled.items() if why}
+        if failed:
+            raise Result(len({key for key, _ in shower.settled}), failed).failure()
 
     return _as_job(slice_, verb, description, run)
 
@@ -116,16 +122,11 @@ def _as_job(slice_: Slice, verb: str, description: str, run: dg.OpDefinition) ->
     return job
 
 
-async def _send(
-    _context: dg.OpExecutionContext, _slice: Slice, pipeline: Pipeline
-) -> dict[str, Any]:
+async def _send(_shower: Shower, pipeline: Pipeline) -> dict[str, Any]:
     return {"sent": await drain(pipeline, seconds=TIME_BOX_SECONDS, linger=LINGER_SECONDS)}
 
 
-async def _collect(
-    context: dg.OpExecutionContext, slice_: Slice, pipeline: Pipeline
-) -> dict[str, Any]:
-    shower = Shower(context, slice_, pipeline, planned=False)
+async def _collect(shower: Shower, pipeline: Pipeline) -> dict[str, Any]:
     elapsed, idle, collected, shown = 0.0, 0.0, 0, 0
     loop = asyncio.get_running_loop()
     started = loop.time()
@@ -142,12 +143,9 @@ async def _collect(
     return {"collected": collected, "shown": shown}
 
 
-async def _reconcile(
-    context: dg.OpExecutionContext, slice_: Slice, pipeline: Pipeline
-) -> dict[str, Any]:
+async def _reconcile(shower: Shower, pipeline: Pipeline) -> dict[str, Any]:
     found = await reconcile(pipeline)
-    shown = await Shower(context, slice_, pipeline, planned=False).show()
-    return {"found": found, "shown": shown}
+    return {"found": found, "shown": await shower.show()}
 
 
 def _queue_job(slice_: Slice) -> dg.JobDefinition:
@@ -189,6 +187,7 @@ def _archive_job(slice_: Slice) -> dg.JobDefinition:
         pipeline = getattr(context.resources, slice_.vendor).pipeline()
         batch = Batch(context, slice_, pipeline, slice_.assets, planned=False)
         result = run_held(context, pipeline, batch.run(config.partition_keys))
+        batch.summarize()
         if result.failed or result.waiting:
             raise result.failure()
 

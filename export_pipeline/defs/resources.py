@@ -1,8 +1,12 @@
 """Resources: the ledger, the store, and each vendor's API, put together as a `Pipeline`."""
 
 import os
+from collections.abc import Mapping
 from functools import lru_cache
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import dagster as dg
 
@@ -51,17 +55,25 @@ class LedgerResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
 
 class Storage(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """The store that EXPORT_STORAGE_URL names."""
+    """The store that EXPORT_STORAGE_URL names, with its backend's variables."""
 
     settings: dg.ResourceDependency[PipelineSettings]
+    url: str | None = None
+    """Overrides EXPORT_STORAGE_URL."""
 
     def open(self) -> Store:
         """Open the store.
 
         Raises:
-            ConfigError: EXPORT_STORAGE_URL names none.
+            ConfigError: EXPORT_STORAGE_URL names none, or a variable cannot be used.
         """
-        return open_store(self.settings.read().storage_url)
+        settings = self.settings.read()
+        variables = {**settings.storage_variables, **self.variables()}
+        return open_store(self.url or settings.storage_url, variables)
+
+    def variables(self) -> Mapping[str, str]:
+        """Return what is configured in Dagster, as the variables that it overrides."""
+        return {}
 
 
 class VendorResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -99,10 +111,19 @@ def resources() -> dict[str, dg.ConfigurableResource]:  # type: ignore[type-arg]
     """All resources by the key under which assets and jobs ask for them."""
     settings = PipelineSettings()
     ledger = LedgerResource(settings=settings)
-    storage = Storage(settings=settings)
+    storage = _storage(settings)
     return {
         "settings": settings,
         "ledger": ledger,
         "storage": storage,
         "copyleaks": CopyleaksApi(settings=settings, ledger=ledger, storage=storage),
     }
+
+
+def _storage(settings: PipelineSettings) -> Storage:
+    """The resource for the scheme of EXPORT_STORAGE_URL: Dagster's own for S3, where installed."""
+    is_s3 = urlsplit(os.environ.get("EXPORT_STORAGE_URL", "")).scheme == "s3"
+    if not is_s3 or find_spec("dagster_aws") is None:
+        return Storage(settings=settings)
+    made: Storage = import_module("export_pipeline.defs.s3").S3Storage(settings=settings)
+    return made

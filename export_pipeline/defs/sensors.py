@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 import dagster as dg
 
 from export_pipeline.defs.jobs import Jobs
-from export_pipeline.defs.runs import fail_orphans, has_unfinished
+from export_pipeline.defs.runs import fail_orphans, has_unfinished, uses_partitions
 from export_pipeline.defs.slices import Slice
+from export_pipeline.errors import ConfigError
 from export_pipeline.ledger import inbox, orders, registry, reports
 from export_pipeline.ledger.database import Tx
 from export_pipeline.ledger.rows import Scan
@@ -18,6 +19,8 @@ LETTERS_PER_TICK = 1_000
 LETTERS_PER_TRANSACTION = 100
 SCANS_PER_TICK = 5_000
 """Partitions added in a tick: 25,000 a second are possible, a tick has 60 s."""
+RETIRED_PER_TICK = 200
+"""Partitions taken away in a tick: one call each, while the ledger's writers wait."""
 
 Sensed = dg.SkipReason | dg.RunRequest
 
@@ -52,15 +55,19 @@ def _sensor(
 ) -> dg.SensorDefinition:
     @dg.sensor(
         name=f"{slice_.vendor}_{name}",
-        job=job,
+        # By name: from the job itself Dagster 1.13 copies the sensor, with a warning at each load.
+        job_name=job.name if job else None,
         description=_DESCRIPTIONS[name],
         minimum_interval_seconds=seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
         required_resource_keys={slice_.vendor},
     )
     def sensor(context: dg.SensorEvaluationContext) -> Sensed:
-        pipeline = getattr(context.resources, slice_.vendor).pipeline()
-        found = look(context, slice_, pipeline)
+        try:
+            pipeline = getattr(context.resources, slice_.vendor).pipeline()
+            found = look(context, slice_, pipeline)
+        except ConfigError as error:
+            return dg.SkipReason(str(error))
         if job is None or not found:
             return dg.SkipReason(found or "nothing to do")
         if has_unfinished(context.instance, job.name):
@@ -74,25 +81,28 @@ def _register(context: dg.SensorEvaluationContext, slice_: Slice, pipeline: Pipe
     registered = 0
     for _ in range(LETTERS_PER_TICK // LETTERS_PER_TRANSACTION):
         with pipeline.ledger.write() as tx:
+            if not inbox.unhandled(tx, slice_.vendor, inbox.SCANS, 1):
+                break
             found = read_registrations(
                 tx, pipeline.vendor, pipeline.settings, LETTERS_PER_TRANSACTION
             )
         registered += len(found)
-        if not found:
-            break
     admitted, retired = _admit(context.instance, slice_, pipeline)
     return f"registered {registered}, added {admitted} partitions, retired {retired}"
 
 
 def _admit(instance: dg.DagsterInstance, slice_: Slice, pipeline: Pipeline) -> tuple[int, int]:
-    """Give partition keys to new scans, and take those of old sealed ones that make room."""
+    """Give partition keys to new scans, and take those of old sealed ones that make room.
+
+    Dagster is told before the ledger commits: a crash between the two repeats both.
+    """
     limit = pipeline.settings.active_scans
+    retiring = 0 if uses_partitions(instance) else RETIRED_PER_TICK
     with pipeline.ledger.write() as tx:
-        retired = registry.retire(tx, slice_.vendor, active_limit=limit, chunk=SCANS_PER_TICK)
+        retired = registry.retire(tx, slice_.vendor, active_limit=limit, chunk=retiring)
+        slice_.delete_partitions(instance, _keys(retired))
         admitted = registry.admit(tx, slice_.vendor, active_limit=limit, chunk=SCANS_PER_TICK)
-    slice_.add_partitions(instance, _keys(admitted))
-    for key in _keys(retired):
-        instance.delete_dynamic_partition(f"{slice_.vendor}_scans", key)
+        slice_.add_partitions(instance, _keys(admitted))
     return len(admitted), len(retired)
 
 
@@ -101,10 +111,12 @@ def _keys(scans: Sequence[Scan]) -> list[str]:
 
 
 def _send(_: dg.SensorEvaluationContext, slice_: Slice, pipeline: Pipeline) -> str:
+    configured = pipeline.vendor.accounts
     with pipeline.ledger.read() as tx:
-        waiting = [
-            account for account in pipeline.vendor.accounts if _is_due(tx, slice_.vendor, account)
-        ]
+        waiting = [account for account in configured if _is_due(tx, slice_.vendor, account)]
+        stranded = None if waiting else orders.queued_elsewhere(tx, slice_.vendor, configured)
+    if stranded is not None:
+        pipeline.vendor.require(stranded)
     return f"orders are queued on account {', '.join(waiting)}" if waiting else ""
 
 
@@ -125,7 +137,7 @@ def _collect(_: dg.SensorEvaluationContext, slice_: Slice, pipeline: Pipeline) -
 
 
 def _reconcile(context: dg.SensorEvaluationContext, slice_: Slice, pipeline: Pipeline) -> str:
-    for run_id in fail_orphans(context.instance, pipeline.ledger):
+    for run_id in fail_orphans(context.instance, pipeline.ledger, slice_.vendor):
         context.log.warning("run %s was orphaned by a crash: reported as failed", run_id)
     with pipeline.ledger.read() as tx:
         return "orders or seals are stuck" if is_needed(tx, slice_.vendor) else ""

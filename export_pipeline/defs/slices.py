@@ -27,9 +27,14 @@ class Slice:
     kinds: Sequence[ArtifactKind]
 
     @property
+    def partitions_name(self) -> str:
+        """The name under which Dagster keeps the partition keys."""
+        return f"{self.vendor}_scans"
+
+    @property
     def partitions(self) -> dg.DynamicPartitionsDefinition:
         """Partitions by scan id."""
-        return dg.DynamicPartitionsDefinition(name=f"{self.vendor}_scans")
+        return dg.DynamicPartitionsDefinition(name=self.partitions_name)
 
     @property
     def assets(self) -> list[str]:
@@ -49,7 +54,12 @@ class Slice:
         """Make scans visible; keys that are there already stay as they are."""
         for start in range(0, len(keys), PARTITIONS_PER_CALL):
             chunk = keys[start : start + PARTITIONS_PER_CALL]
-            instance.add_dynamic_partitions(f"{self.vendor}_scans", chunk)
+            instance.add_dynamic_partitions(self.partitions_name, chunk)
+
+    def delete_partitions(self, instance: dg.DagsterInstance, keys: Sequence[str]) -> None:
+        """Take scans out of sight; their history stays, and comes back with the key."""
+        for key in keys:
+            instance.delete_dynamic_partition(self.partitions_name, key)
 
 
 def check_name(asset: str) -> str:

@@ -1,0 +1,83 @@
+"""The op jobs that sensors and schedules start."""
+
+import pytest
+
+from export_pipeline.defs import jobs
+from export_pipeline.ledger import orders
+from export_pipeline.ledger.rows import QueueClass
+from export_pipeline.sandbox import ScanSpec
+from export_pipeline_tests.defs.lab import EVERYTHING, Lab, asset_key
+
+
+def test_scattered_scans_are_archived_in_one_run(lab: Lab) -> None:
+    keys = lab.register(count=5)
+    result = lab.job("archive", partition_keys=[keys[4], keys[0], keys[2]])
+    assert result.success
+    assert all(set(lab.shown(result, asset)) == {keys[0], keys[2], keys[4]} for asset in EVERYTHING)
+
+
+def test_a_scan_that_failed_is_shown_by_a_check_and_an_observation_with_the_reason(
+    lab: Lab,
+) -> None:
+    (key,) = lab.register(count=1)
+    lab.delete(key)
+    result = lab.job("archive", partition_keys=[key])
+    assert not result.success
+    (check,) = [one for one in lab.evaluations(result) if one.asset_key == asset_key("overview")]
+    assert (check.partition, check.passed) == (key, False)
+    assert "expired at vendor" in (check.description or "")
+    (seen,) = [
+        event
+        for event in lab.events(result)
+        if event.is_asset_observation and event.asset_key == asset_key("overview")
+    ]
+    assert seen.partition == key
+    assert "expired at vendor" in str(seen.asset_observation_data.asset_observation.metadata)
+
+
+def test_collect_adds_the_partition_of_a_scan_that_has_none_and_shows_it(lab: Lab) -> None:
+    (key,) = lab.register(count=1)
+    lab.world.write(lambda tx: tx.connection.exec_driver_sql("UPDATE scans SET admitted_at = NULL"))
+    for one in lab.partitions():
+        lab.instance.delete_dynamic_partition("copyleaks_scans", one)
+    lab.job("queue", queue_class="nightly")
+    lab.job("send")
+    lab.world.until(lambda: bool(lab.tick("export_completed").run_requests))
+    assert lab.job("collect").success
+    assert key in lab.partitions()
+    assert key in lab.materialized("bag")
+    assert lab.world.scan(key).admitted_at is not None
+
+
+def test_the_reconciler_finds_what_a_lost_webhook_left(lab: Lab) -> None:
+    (name,) = lab.names(1)
+    (key,) = lab.register(ScanSpec(name, results=1, traits=("no_completion",)))
+    lab.materialize([key], ["order"])
+    lab.job("send")
+    lab.world.until(lambda: bool(lab.tick("reconciler").run_requests))
+    assert lab.job("reconcile").success
+    lab.world.until(lambda: lab.state(key) == "archived" or not lab.job("reconcile").success)
+    assert key in lab.materialized("bag")
+
+
+def test_the_nightly_queue_takes_every_registered_scan_once(lab: Lab) -> None:
+    names = lab.registered(230)
+    lab.job("queue", queue_class="nightly")
+    lab.job("queue", queue_class="nightly")
+    queued = lab.world.look(orders.count_queued, "copyleaks", QueueClass.NIGHTLY)
+    assert queued == len(names)
+    clear_queue(lab)
+
+
+def test_the_backlog_is_kept_at_its_depth(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "BACKLOG_DEPTH", 120)
+    lab.registered(200)
+    for _ in range(2):
+        assert lab.job("queue", queue_class="backlog").success
+        assert lab.world.look(orders.count_queued, "copyleaks", QueueClass.BACKLOG) == 120
+    clear_queue(lab)
+
+
+def clear_queue(lab: Lab) -> None:
+    lab.world.write(lambda tx: tx.connection.exec_driver_sql("UPDATE orders SET state = 'closed'"))
+    lab.world.write(lambda tx: tx.connection.exec_driver_sql("UPDATE scans SET state = 'failed'"))
