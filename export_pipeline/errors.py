@@ -7,6 +7,7 @@ ExportPipelineError
 │   ├── NoLedger             the home has no ledger yet
 │   ├── LedgerTooNew         a newer release wrote this ledger
 │   └── UnknownScan          the ledger has no such scan
+├── TurnMissed               a claimed moment passed before the call could be sent       (transient)
 ├── VendorError              the vendor answered with an error, or not at all
 │   ├── RateLimited          wait until `retry_after` seconds have passed        (transient)
 │   ├── VendorUnavailable    5xx, maintenance, time-out, broken connection       (transient)
@@ -56,6 +57,12 @@ class LedgerTooNew(LedgerError):
 
 class UnknownScan(LedgerError):
     """The ledger has no scan of that id."""
+
+
+class TurnMissed(ExportPipelineError):
+    """The moment claimed within a vendor's quota passed before the call was sent: claim anew."""
+
+    transient = True
 
 
 class VendorError(ExportPipelineError):

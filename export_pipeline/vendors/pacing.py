@@ -1,5 +1,6 @@
 """Waiting for one's turn within a vendor's limits, for calls that the workflow does not pace."""
 
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 
@@ -12,16 +13,29 @@ Sleep = Callable[[float], Awaitable[None]]
 
 
 async def wait_turn(
-    ledger: Ledger, call: Call, quotas: Sequence[Quota], *, longest_seconds: float, sleep: Sleep
+    ledger: Ledger,
+    call: Call,
+    quotas: Sequence[Quota],
+    *,
+    longest_seconds: float,
+    sleep: Sleep,
+    monotonic: Callable[[], float] = time.monotonic,
 ) -> None:
     """Claim one call of each quota and sleep until it may be sent.
+
+    Woken too late, when the call could crowd those after it, it gives the claim up for another.
 
     Raises:
         VendorUnavailable: the turn is further away than `longest_seconds`; nothing was claimed.
     """
-    seconds = await ledger.apply(_claim, call, quotas, longest_seconds)
-    if seconds > 0:
-        await sleep(seconds)
+    tolerance = max(quota.tolerance for quota in quotas)
+    is_late = True
+    while is_late:
+        began = monotonic()
+        seconds = await ledger.apply(_claim, call, quotas, longest_seconds)
+        if seconds > 0:
+            await sleep(seconds)
+        is_late = monotonic() - began > seconds + tolerance
 
 
 def _claim(tx: Tx, call: Call, quotas: Sequence[Quota], longest_seconds: float) -> float:

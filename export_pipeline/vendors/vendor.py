@@ -106,6 +106,7 @@ class Placement:
         vendor_names: artifact name -> the vendor's name for it.
         kinds: artifact name -> its kind.
         completion: where the vendor posts that it ended.
+        is_on_time: whether the claimed turn still holds; asked right before the call is sent.
     """
 
     order: Order
@@ -114,6 +115,7 @@ class Placement:
     vendor_names: Mapping[str, str]
     kinds: Mapping[str, str]
     completion: UploadTarget
+    is_on_time: Callable[[], bool] = field(default=lambda: True, repr=False)
 
 
 @dataclass(frozen=True)
@@ -165,6 +167,7 @@ class Vendor(Protocol):
 
         Raises:
             VendorError: see errors.py; the class says whether and how to go on.
+            TurnMissed: nothing was sent, since the claimed turn had passed.
         """
 
     async def ask(self, orders: Sequence[Order]) -> Mapping[str, Completion]:

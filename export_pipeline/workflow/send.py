@@ -2,7 +2,8 @@
 
 import asyncio
 import random
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from export_pipeline.errors import (
@@ -12,6 +13,7 @@ from export_pipeline.errors import (
     OrderRefused,
     RateLimited,
     ScanGone,
+    TurnMissed,
     VendorError,
 )
 from export_pipeline.ledger import artifacts, events, orders, quotas, registry
@@ -41,6 +43,8 @@ BACKOFF_SECONDS = (1.0, 60.0)
 part."""
 SENDS_AT_ONCE = 16
 
+OnTime = Callable[[], bool]
+
 
 async def drain(
     pipeline: Pipeline, *, seconds: float, linger: float = 0.0, stop: asyncio.Event | None = None
@@ -68,10 +72,10 @@ async def _drain_account(
     async with asyncio.TaskGroup() as sends:
         while now < until and not stop.is_set():
             if wait is not None and wait <= IDLE_SECONDS and len(under_way) < SENDS_AT_ONCE:
-                order = await _take_turn(pipeline, account)
-                if order is not None:
+                turn = await _take_turn(pipeline, account)
+                if turn is not None:
                     sent += 1
-                    under_way.add(task := sends.create_task(send(pipeline, order)))
+                    under_way.add(task := sends.create_task(send(pipeline, *turn)))
                     task.add_done_callback(under_way.discard)
             elif under_way:
                 # What they are answered may come back into the queue.
@@ -100,12 +104,20 @@ def _next_wait(tx: Tx, pipeline: Pipeline, account: str) -> tuple[float, float |
     return tx.now, max(0.0, max(due, rests_until, *free) - tx.now)
 
 
-async def _take_turn(pipeline: Pipeline, account: str) -> Order | None:
-    """Claim a moment, wait for it, and take the order that is first in the queue then."""
+async def _take_turn(pipeline: Pipeline, account: str) -> tuple[Order, OnTime] | None:
+    """Claim a moment, wait for it, and take the order that is first in the queue then.
+
+    The order comes with the check that its turn still holds, by this process's own clock.
+    """
     claim = await pipeline.ledger.apply(_claim, pipeline, account)
     if claim.wait > 0:
         await pipeline.sleep(claim.wait)
-    return await pipeline.ledger.apply(_take, pipeline, account, claim)
+    asked = time.monotonic()
+    taken = await pipeline.ledger.apply(_take, pipeline, account, claim)
+    if taken is None:
+        return None
+    order, seconds_left = taken
+    return order, lambda: time.monotonic() - asked <= seconds_left
 
 
 @dataclass(frozen=True)
@@ -131,7 +143,8 @@ def _claim(tx: Tx, pipeline: Pipeline, account: str) -> _Claim:
     return _Claim(number, moment - tx.now, moment + tolerance)
 
 
-def _take(tx: Tx, pipeline: Pipeline, account: str, claim: _Claim) -> Order | None:
+def _take(tx: Tx, pipeline: Pipeline, account: str, claim: _Claim) -> tuple[Order, float] | None:
+    """Take the next order; return it with the seconds for which the claim holds."""
     if tx.now > claim.valid_until:
         return None  # used late, the claim could crowd the next one: it is given up
     name = pipeline.vendor.name
@@ -143,16 +156,19 @@ def _take(tx: Tx, pipeline: Pipeline, account: str, claim: _Claim) -> Order | No
         return None
     deadline = tx.now + pipeline.settings.order_deadline
     taken = orders.sending(tx, order, pipeline.owner, seconds=SENDING_SECONDS, deadline=deadline)
-    return order if taken else None
+    return (order, claim.valid_until - tx.now) if taken else None
 
 
-async def send(pipeline: Pipeline, order: Order) -> None:
+async def send(pipeline: Pipeline, order: Order, is_on_time: OnTime = lambda: True) -> None:
     """Send one order that this process has taken, and note what the vendor answered."""
-    placement, files = await pipeline.ledger.look(_placement, pipeline, order)
+    placement, files = await pipeline.ledger.look(_placement, pipeline, order, is_on_time)
     try:
         receipt = await pipeline.vendor.place(placement)
     except DuplicateOrder as error:
         receipt = Receipt(request_id=error.request_id)
+    except TurnMissed as error:
+        await pipeline.ledger.apply(_not_sent, order, str(error))
+        return
     except (VendorError, ConfigError) as error:
         scan = placement.scan
         if await pipeline.ledger.apply(_not_accepted, pipeline, order, scan, files, error):
@@ -161,7 +177,13 @@ async def send(pipeline: Pipeline, order: Order) -> None:
     await pipeline.ledger.apply(_accepted, pipeline, order, receipt)
 
 
-def _placement(tx: Tx, pipeline: Pipeline, order: Order) -> tuple[Placement, list[Artifact]]:
+def _not_sent(tx: Tx, order: Order, reason: str) -> None:
+    orders.back_to_queue(tx, order.id, not_before=tx.now, reason=reason, restart=True)
+
+
+def _placement(
+    tx: Tx, pipeline: Pipeline, order: Order, is_on_time: OnTime
+) -> tuple[Placement, list[Artifact]]:
     scan = registry.by_id(tx, order.scan_id)
     files = artifacts.of_order(tx, order.id)
     return (
@@ -172,6 +194,7 @@ def _placement(tx: Tx, pipeline: Pipeline, order: Order) -> tuple[Placement, lis
             vendor_names={one.name: one.vendor_name for one in files},
             kinds={one.name: one.kind for one in files},
             completion=pipeline.addresses.order_webhook(order),
+            is_on_time=is_on_time,
         ),
         files,
     )

@@ -22,8 +22,16 @@ from export_pipeline_tests.benchmarks.samples import ARTIFACTS, scans
 
 NAIVE_SCANS = 20
 NAIVE_AT_ONCE = 2
-ASSETS = ("order", "results", "crawled_version", "pdf_report", "ai_detection", "writing_feedback",
-          "overview", "bag")
+ASSETS = (
+    "order",
+    "results",
+    "crawled_version",
+    "pdf_report",
+    "ai_detection",
+    "writing_feedback",
+    "overview",
+    "bag",
+)
 _OPEN = "SELECT count(*) FROM scans WHERE state NOT IN ('archived', 'partial', 'failed', 'expired')"
 _UNSHOWN = "SELECT count(*) FROM reports WHERE reported_at IS NULL"
 

@@ -210,9 +210,7 @@ class Day:
 
 def _queue(tx: Tx, vendor: Copyleaks, scan_id: str) -> None:
     scan, _ = registry.register(tx, ScanKey("copyleaks", "default", scan_id), source="import")
-    request(
-        tx, vendor, scan, queue_class=QueueClass.BACKLOG, kinds=["overview"], wants_bag=False
-    )
+    request(tx, vendor, scan, queue_class=QueueClass.BACKLOG, kinds=["overview"], wants_bag=False)
 
 
 def _environment(sandbox: Sandbox) -> dict[str, str]:

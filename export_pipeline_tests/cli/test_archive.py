@@ -160,7 +160,8 @@ def test_a_new_generation_orders_only_what_a_partial_scan_lacks(
             if (artifact["generation"], artifact["state"]) == (2, "expected")
         ]
         assert ordered == ["pdf_report.pdf"]
-        assert command("retry", "--new-generation", GOOD, "--wait", "0", "--json").json["queued"] == 1
+        again = command("retry", "--new-generation", GOOD, "--wait", "0", "--json")
+        assert again.json["queued"] == 1
         states = command("scans", "show", GOOD, "--json").json["generations"]
         assert [generation["state"] for generation in states] == ["sealed", "open"]
 
@@ -193,7 +194,10 @@ def test_check_finds_that_everything_works(reading: Command, archived: World) ->
     assert told.exit_code == 0, told
     found = {one["name"]: one["works"] for one in told.json["findings"]}
     assert found == {
-        "ledger": True, "copyleaks account default": True, "store": True, "receiver": True
+        "ledger": True,
+        "copyleaks account default": True,
+        "store": True,
+        "receiver": True,
     }
     assert told.json["variables"]["EXPORT_COPYLEAKS_KEY"] == "set"
     text = reading("check").stdout
@@ -208,7 +212,10 @@ def failing(done: Outcome) -> dict[str, str]:
 
 
 def test_check_says_what_is_wrong(
-    tmp_path: Path, reading: Command, archived: World, monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    reading: Command,
+    archived: World,
+    monkeypatch: pytest.MonkeyPatch,
     command: Command,
 ) -> None:
     good = archived.environment

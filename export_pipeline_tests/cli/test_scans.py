@@ -71,8 +71,16 @@ def test_bad_lines_are_told_by_number_and_good_ones_kept(home: Path, command: Co
     reasons = {one["where"]: one["reason"] for one in done.json["problems"]}
     assert list(reasons) == [f"line {number}" for number in range(3, 13)]
     expected = (
-        "scan:", "scan:", "expires_at:", "expires_at:", "overview:", "account:", "result_ids:",
-        "3 values for 5 columns", "not a CSV row", "not UTF-8",
+        "scan:",
+        "scan:",
+        "expires_at:",
+        "expires_at:",
+        "overview:",
+        "account:",
+        "result_ids:",
+        "3 values for 5 columns",
+        "not a CSV row",
+        "not UTF-8",
     )
     for reason, begins in zip(reasons.values(), expected, strict=True):
         assert reason.startswith(begins)

@@ -47,9 +47,7 @@ class OrderMachine(RuleBasedStateMachine):
         super().__init__()
         self._transaction = ledger.write()
         self.tx: Tx = self._transaction.__enter__()
-        self.scan, _ = registry.register(
-            self.tx, ScanKey(VENDOR, "default", "scan"), source="test"
-        )
+        self.scan, _ = registry.register(self.tx, ScanKey(VENDOR, "default", "scan"), source="test")
         generations.open_next(self.tx, self.scan, wants_bag=True)
         common = {"scan_id": self.scan.id, "generation": 1, "kind": "k", "vendor_name": ""}
         common |= {"availability": "present", "state": "expected", "reason": ""}
@@ -205,7 +203,5 @@ class OrderMachine(RuleBasedStateMachine):
 def test_every_sequence_of_transitions_does_what_the_model_says(ledger: Ledger) -> None:
     run(
         lambda: OrderMachine(ledger),
-        settings=settings(
-            max_examples=40, stateful_step_count=40, deadline=None, derandomize=True
-        ),
+        settings=settings(max_examples=40, stateful_step_count=40, deadline=None, derandomize=True),
     )

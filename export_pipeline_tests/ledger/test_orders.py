@@ -64,9 +64,7 @@ def test_parts_of_one_attempt_are_numbered_and_the_next_attempt_begins_anew(
 ) -> None:
     with ledger.write() as tx:
         for attempt in (1, 1, 2):
-            orders.insert(
-                tx, scan, generation=1, attempt=attempt, queue_class=QueueClass.HAND
-            )
+            orders.insert(tx, scan, generation=1, attempt=attempt, queue_class=QueueClass.HAND)
         found = orders.of_scan(tx, scan.id)
         assert [(one.attempt, one.part) for one in found] == [(1, 0), (1, 1), (2, 0)]
         assert orders.of_scan(tx, scan.id, generation=2) == []
@@ -211,9 +209,7 @@ def test_completed_orders_are_taken_once_until_the_lease_ends(
             found = orders.take_completed(tx, "copyleaks", "me", limit=9, seconds=60)
             return sorted(order.id for order in found)
 
-        of_one = orders.take_completed(
-            tx, "copyleaks", "me", limit=9, seconds=60, scan_ids=[one]
-        )
+        of_one = orders.take_completed(tx, "copyleaks", "me", limit=9, seconds=60, scan_ids=[one])
         assert [found.id for found in of_one] == [ids[0]]
         assert take() == [ids[1]]
         assert take() == []

@@ -120,9 +120,7 @@ def claim_many(url: str, times: int) -> list[float]:
     return moments
 
 
-def test_processes_that_claim_at_once_never_get_moments_too_close(
-    ledger: Ledger, url: str
-) -> None:
+def test_processes_that_claim_at_once_never_get_moments_too_close(ledger: Ledger, url: str) -> None:
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         shares = list(pool.map(claim_many, [url] * 4, [25] * 4))
     moments = sorted(moment for share in shares for moment in share)

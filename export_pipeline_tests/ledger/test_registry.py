@@ -134,9 +134,7 @@ def test_activated_and_ordered_scans_are_admitted_whatever_the_limit(ledger: Led
         assert admit(tx, active_limit=1) == []
 
 
-def test_settled_scans_are_retired_only_to_make_room(
-    ledger: Ledger, clock: SteppedClock
-) -> None:
+def test_settled_scans_are_retired_only_to_make_room(ledger: Ledger, clock: SteppedClock) -> None:
     with ledger.write() as tx:
         scans = register(tx, "failed", "old", "young")
     for scan in scans:

@@ -28,9 +28,7 @@ def test_a_scan_webhook_is_kept_byte_for_byte_with_harmless_headers_only(home, a
     assert set(letter.headers) == {"content-type", "user-agent"}
 
 
-def test_a_scan_webhook_may_have_its_token_in_the_path_which_is_kept_nowhere(
-    home, addresses, http
-):
+def test_a_scan_webhook_may_have_its_token_in_the_path_which_is_kept_nowhere(home, addresses, http):
     target = addresses.scan_webhook_with_token("copyleaks", "default")
     token = target.url.split("/")[-2]
     assert target.headers == ()

@@ -11,6 +11,7 @@ from export_pipeline.errors import (
     OrderRefused,
     RateLimited,
     ScanGone,
+    TurnMissed,
     VendorError,
     VendorUnavailable,
 )
@@ -146,6 +147,18 @@ def test_a_429_repeats_the_same_id(home: Stepped) -> None:
     home.send(seconds=MINUTE)
     first, second = home.vendor.placed
     assert first.order.id == second.order.id
+
+
+def test_a_turn_that_passed_before_the_call_is_followed_by_another(home: Stepped) -> None:
+    scan = home.register("essay")
+    home.request(scan)
+    home.vendor.answers.append(TurnMissed("the turn had passed"))
+    home.send(seconds=MINUTE)
+    first, second = home.vendor.placed
+    assert first.order.id == second.order.id
+    [order] = home.orders(scan)
+    assert order.state == OrderState.WAITING
+    assert order.sent_at is not None
 
 
 @pytest.mark.parametrize(

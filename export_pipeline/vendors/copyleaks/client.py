@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, quote, urlsplit
 import httpx
 from pydantic import ValidationError
 
-from export_pipeline.errors import OrderRefused, VendorError, VendorUnavailable
+from export_pipeline.errors import OrderRefused, TurnMissed, VendorError, VendorUnavailable
 from export_pipeline.ledger.database import Ledger
 from export_pipeline.ledger.quotas import Quota
 from export_pipeline.settings import CopyleaksAccount, Settings
@@ -75,12 +75,13 @@ class CopyleaksClient:
 
         Raises:
             VendorError: see `classify`; a refused order's `fields` are our artifact kinds.
+            TurnMissed: nothing was sent.
         """
         scan, order = placement.scan.scan, placement.order.id
         call = Call(VENDOR, self._account, "the export", scan, _secrets(placement))
         path = f"/v3/downloads/{_segment(call, scan)}/export/{_segment(call, order)}"
         body = export_body(call, placement, self._settings.copyleaks_max_retries)
-        answer = await self._send(call, path, body, self._quotas)
+        answer = await self._send(call, path, body, self._quotas, placement.is_on_time)
         return Receipt(request_id=answer.request_id)
 
     async def resend_webhook(self, scan: str) -> None:
@@ -93,14 +94,19 @@ class CopyleaksClient:
         path = f"/v3/scans/{_segment(call, scan)}/webhooks/resend"
         requests = self._quotas[1:]
         await self._turn(call, requests)
-        await self._send(call, path, None, requests)
+        await self._send(call, path, None, requests, lambda: True)
 
     async def _send(
-        self, call: Call, path: str, body: bytes | None, quotas: Sequence[Quota]
+        self,
+        call: Call,
+        path: str,
+        body: bytes | None,
+        quotas: Sequence[Quota],
+        is_on_time: Callable[[], bool],
     ) -> Answer:
         try:
             async with asyncio.timeout(WHOLE_SECONDS):
-                return await self._send_with_token(call, path, body, quotas)
+                return await self._send_with_token(call, path, body, quotas, is_on_time)
         except TimeoutError:
             pass
         raise call.error(
@@ -110,12 +116,19 @@ class CopyleaksClient:
         )
 
     async def _send_with_token(
-        self, call: Call, path: str, body: bytes | None, quotas: Sequence[Quota]
+        self,
+        call: Call,
+        path: str,
+        body: bytes | None,
+        quotas: Sequence[Quota],
+        is_on_time: Callable[[], bool],
     ) -> Answer:
         """Send with the account's token; a refused token is renewed once."""
         token = await self.login.cached()
         if token is None:
             token = await self._fresh(call, quotas)
+        elif not is_on_time():
+            raise TurnMissed(f"{call.doing} was not sent: the turn claimed for it had passed")
         answer = await self._post(call, token, path, body)
         if answer.status == HTTPStatus.UNAUTHORIZED:
             token = await self._fresh(call, quotas, refused=token)

@@ -1,10 +1,11 @@
 import asyncio
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
-from export_pipeline.errors import OrderRefused, ScanGone, VendorUnavailable
+from export_pipeline.errors import OrderRefused, ScanGone, TurnMissed, VendorUnavailable
 from export_pipeline.ledger import leases, quotas
 from export_pipeline.sandbox import ScanSpec
 from export_pipeline.settings import Settings
@@ -100,6 +101,15 @@ def test_a_turn_that_a_login_made_stale_is_claimed_again(bench: CopyleaksBench) 
     place(bench, bench.placement(), bench.placement("essay-2"))
     with bench.ledger.read() as tx:
         assert quotas.granted(tx, "copyleaks", "default", name) == 1
+
+
+def test_nothing_is_sent_on_a_turn_that_has_passed(bench: CopyleaksBench) -> None:
+    """Sent all the same on a busy machine, an order was answered 429: it crowded later ones."""
+    place(bench, bench.placement())
+    late = replace(bench.placement("essay-2"), is_on_time=lambda: False)
+    with pytest.raises(TurnMissed):
+        place(bench, late)
+    assert [scan for scan, _ in bench.arrived()] == ["essay-1"]
 
 
 def test_a_token_of_another_key_is_not_used(bench: CopyleaksBench) -> None:
