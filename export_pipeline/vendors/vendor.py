@@ -162,6 +162,14 @@ class Vendor(Protocol):
     def parts(self, artifacts: Sequence[PlannedArtifact]) -> Sequence[Sequence[PlannedArtifact]]:
         """Split what is to be ordered into as few orders as the vendor's limits allow; pure."""
 
+    async def prepare(self, account: str) -> None:
+        """Do what the next call needs beforehand, so that it does not cost the claimed turn.
+
+        Raises:
+            VendorError: the credentials were refused, or the vendor is away.
+            ConfigError: the account has no credentials.
+        """
+
     async def place(self, placement: Placement) -> Receipt:
         """Send one order.
 

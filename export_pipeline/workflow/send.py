@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from export_pipeline.errors import (
@@ -69,9 +70,13 @@ async def _drain_account(
     now, wait = await pipeline.ledger.look(_next_wait, pipeline, account)
     until, idle_since, sent = now + seconds, now, 0
     under_way: set[asyncio.Task[None]] = set()
+    prepared = False
     async with asyncio.TaskGroup() as sends:
         while now < until and not stop.is_set():
-            if wait is not None and wait <= IDLE_SECONDS and len(under_way) < SENDS_AT_ONCE:
+            if wait is not None and not prepared:
+                prepared = True
+                await _prepare(pipeline, account)
+            elif wait is not None and wait <= IDLE_SECONDS and len(under_way) < SENDS_AT_ONCE:
                 turn = await _take_turn(pipeline, account)
                 if turn is not None:
                     sent += 1
@@ -89,6 +94,12 @@ async def _drain_account(
             now, wait = await pipeline.ledger.look(_next_wait, pipeline, account)
             idle_since = idle_since if wait is None and not under_way else now
     return sent
+
+
+async def _prepare(pipeline: Pipeline, account: str) -> None:
+    # What is wrong is met again by the first call, and noted with its order.
+    with suppress(VendorError, ConfigError):
+        await pipeline.vendor.prepare(account)
 
 
 def _next_wait(tx: Tx, pipeline: Pipeline, account: str) -> tuple[float, float | None]:

@@ -6,7 +6,7 @@ from export_pipeline.defs import jobs
 from export_pipeline.ledger import orders
 from export_pipeline.ledger.rows import QueueClass
 from export_pipeline.sandbox import ScanSpec
-from export_pipeline_tests.defs.lab import EVERYTHING, Lab, asset_key
+from export_pipeline_tests.defs.lab import EVERYTHING, Lab, asset_key, reason
 
 
 def test_scattered_scans_are_archived_in_one_run(lab: Lab) -> None:
@@ -16,16 +16,19 @@ def test_scattered_scans_are_archived_in_one_run(lab: Lab) -> None:
     assert all(set(lab.shown(result, asset)) == {keys[0], keys[2], keys[4]} for asset in EVERYTHING)
 
 
-def test_a_scan_that_failed_is_shown_by_a_check_and_an_observation_with_the_reason(
-    lab: Lab,
-) -> None:
+def test_a_scan_that_failed_is_a_failed_partition_with_the_reason(lab: Lab) -> None:
     (key,) = lab.register(count=1)
     lab.delete(key)
     result = lab.job("archive", partition_keys=[key])
     assert not result.success
-    (check,) = [one for one in lab.evaluations(result) if one.asset_key == asset_key("overview")]
-    assert (check.partition, check.passed) == (key, False)
-    assert "expired at vendor" in (check.description or "")
+    assert key in lab.failed("bag")
+    checks = {
+        one.partition: one
+        for one in lab.evaluations(result)
+        if one.asset_key == asset_key("overview")
+    }
+    assert {partition: one.passed for partition, one in checks.items()} == {key: False, None: False}
+    assert "expired at vendor" in (checks[key].description or "")
     (seen,) = [
         event
         for event in lab.events(result)
@@ -33,6 +36,21 @@ def test_a_scan_that_failed_is_shown_by_a_check_and_an_observation_with_the_reas
     ]
     assert seen.partition == key
     assert "expired at vendor" in str(seen.asset_observation_data.asset_observation.metadata)
+
+
+def test_a_scan_that_failed_behind_the_scenes_is_a_failed_partition_too(lab: Lab) -> None:
+    failing, fine = lab.register(count=2)
+    lab.materialize([failing, fine], ["order"])
+    lab.delete(failing)
+    lab.job("send")
+    lab.world.until(lambda: bool(lab.tick("export_completed").run_requests))
+    result = lab.job("collect")
+    assert f"{failing}: " in reason(result)
+    assert "expired at vendor" in reason(result)
+    assert lab.failed("bag") & {failing, fine} == {failing}
+    assert fine in lab.materialized("bag")
+    summary = [one for one in lab.evaluations(result) if one.partition is None]
+    assert not next(one for one in summary if one.asset_key == asset_key("bag")).passed
 
 
 def test_collect_adds_the_partition_of_a_scan_that_has_none_and_shows_it(lab: Lab) -> None:

@@ -57,6 +57,9 @@ class ScriptedCopyleaks(Copyleaks):
         self.answers: deque[Exception | Callable[[Placement], None]] = deque()
         self.placed: list[Placement] = []
 
+    async def prepare(self, account: str) -> None:
+        """Nothing needs a login."""
+
     async def place(self, placement: Placement) -> Receipt:
         self.placed.append(placement)
         answer = self.answers.popleft() if self.answers else None

@@ -148,6 +148,12 @@ class Copyleaks:
         """Orders of at most 1,000 results."""
         return parts(artifacts)
 
+    async def prepare(self, account: str) -> None:
+        """Log in, unless a token is cached."""
+        login = self.client(account).login
+        if await login.cached() is None:
+            await login.renew(None)
+
     async def place(self, placement: Placement) -> Receipt:
         """Send one order.
 

@@ -103,6 +103,20 @@ def test_a_turn_that_a_login_made_stale_is_claimed_again(bench: CopyleaksBench) 
         assert quotas.granted(tx, "copyleaks", "default", name) == 1
 
 
+def test_a_login_beforehand_costs_no_turn(bench: CopyleaksBench) -> None:
+    async def scenario() -> None:
+        async with bench.vendor as vendor:
+            await vendor.prepare("default")
+            await vendor.prepare("default")
+            await vendor.place(bench.placement())
+
+    asyncio.run(scenario())
+    assert bench.logins() == 1
+    name = bench.vendor.quotas("default")[0].name
+    with bench.ledger.read() as tx:
+        assert quotas.granted(tx, "copyleaks", "default", name) == 0
+
+
 def test_nothing_is_sent_on_a_turn_that_has_passed(bench: CopyleaksBench) -> None:
     """Sent all the same on a busy machine, an order was answered 429: it crowded later ones."""
     place(bench, bench.placement())
