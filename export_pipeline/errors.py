@@ -13,6 +13,7 @@ ExportPipelineError
 │   ├── VendorUnavailable    5xx, maintenance, time-out, broken connection       (transient)
 │   ├── AuthenticationFailed a person must correct the credentials
 │   ├── OrderRefused         the order is wrong as it is; `fields` names culprits
+│   │   └── OrderInvalid     so wrong that it was not even sent: no part of it would pass
 │   ├── DuplicateOrder       the vendor has this order id already
 │   └── ScanGone             expired or deleted at the vendor
 ├── StoreError
@@ -127,6 +128,10 @@ class OrderRefused(VendorError):
     """The vendor refused the order; `fields` are the request fields that it named, if any."""
 
     fields: tuple[str, ...] = ()
+
+
+class OrderInvalid(OrderRefused):
+    """Not sent, since the vendor's documents rule it out: an id or an address that is none."""
 
 
 class DuplicateOrder(VendorError):

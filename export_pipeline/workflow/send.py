@@ -11,6 +11,7 @@ from export_pipeline.errors import (
     AuthenticationFailed,
     ConfigError,
     DuplicateOrder,
+    OrderInvalid,
     OrderRefused,
     RateLimited,
     ScanGone,
@@ -22,7 +23,7 @@ from export_pipeline.ledger.database import Tx
 from export_pipeline.ledger.rows import Artifact, Order, OrderState, Outcome, Scan
 from export_pipeline.storage.store import UploadTarget
 from export_pipeline.vendors.vendor import Placement, Receipt
-from export_pipeline.workflow.decide import after_refusal, after_undelivered
+from export_pipeline.workflow.decide import NextStep, after_refusal, after_undelivered
 from export_pipeline.workflow.pipeline import Pipeline
 from export_pipeline.workflow.seal import seal_if_possible
 from export_pipeline.workflow.settle import close, close_gone
@@ -244,6 +245,8 @@ def _not_accepted(
     if isinstance(error, OrderRefused):
         kinds = [one.kind for one in files if one.kind in error.fields]
         step, again = after_refusal(files, kinds)
+        if isinstance(error, OrderInvalid):
+            step, again = NextStep(missing=tuple(files)), []
         return close(tx, scan, order, Outcome.REFUSED, str(error), step, again)
     if isinstance(error, ScanGone):
         return close_gone(tx, scan, str(error))

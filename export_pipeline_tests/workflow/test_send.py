@@ -8,6 +8,7 @@ from export_pipeline.errors import (
     AuthenticationFailed,
     ConfigError,
     DuplicateOrder,
+    OrderInvalid,
     OrderRefused,
     RateLimited,
     ScanGone,
@@ -315,6 +316,19 @@ def test_a_refused_certain_artifact_is_missing_with_the_vendors_reason(home: Ste
     home.collect()
     assert home.scan(scan).state == ScanState.PARTIAL
     assert "overview.json" in home.scan(scan).reason
+
+
+def test_an_order_that_could_not_even_be_sent_fails_once_and_blames_no_absence(
+    home: Stepped,
+) -> None:
+    """An id that the vendor does not allow was taken for a refusal of its uncertain artifacts."""
+    scan = home.register("essay", enabled=DOUBTFUL)
+    home.request(scan)
+    home.vendor.answers.append(error(OrderInvalid, "not sent, the id is none of the vendor's"))
+    home.send(seconds=MINUTE)
+    assert len(sent(home)) == 1
+    assert home.scan(scan).state == ScanState.FAILED
+    assert "not sent" in home.scan(scan).reason
 
 
 def test_a_scan_that_is_gone_costs_exactly_one_call(home: Stepped) -> None:

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, quote, urlsplit
 import httpx
 from pydantic import ValidationError
 
-from export_pipeline.errors import OrderRefused, TurnMissed, VendorError, VendorUnavailable
+from export_pipeline.errors import OrderInvalid, OrderRefused, TurnMissed, VendorError, VendorUnavailable
 from export_pipeline.ledger.database import Ledger
 from export_pipeline.ledger.quotas import Quota
 from export_pipeline.settings import CopyleaksAccount, Settings
@@ -165,7 +165,7 @@ def export_body(call: Call, placement: Placement, upload_tries: int) -> bytes:
     """The body of the export call that asks for `placement`.
 
     Raises:
-        OrderRefused: the vendor would not take it; nothing was sent.
+        OrderInvalid: the vendor would not take it; nothing was sent.
     """
     results: list[ResultDestination] = []
     singles: dict[str, Destination] = {}
@@ -187,7 +187,7 @@ def export_body(call: Call, placement: Placement, upload_tries: int) -> bytes:
         ).to_bytes()
     except ValidationError as error:
         reason = problems(error)
-    raise call.error(OrderRefused, f"not sent, the vendor would refuse it: {reason}")
+    raise call.error(OrderInvalid, f"not sent, the vendor would refuse it: {reason}")
 
 
 def refused_kinds(said: ErrorFacts) -> tuple[str, ...]:
@@ -207,7 +207,7 @@ def _segment(call: Call, vendor_id: str) -> str:
     except ValidationError:
         pass
     raise call.error(
-        OrderRefused,
+        OrderInvalid,
         "not sent, an id of Copyleaks has 3 to 36 of the characters that it documents, and"
         f" {vendor_id!r} has not: correct the scan's id where it was imported",
     )
