@@ -17,6 +17,8 @@ DEFAULT_HOME = ".export_pipeline"
 SECRET_FILE = "receiver-secret"  # noqa: S105  the file's name
 SECRET_BYTES = 32
 ACCOUNT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
+STORE_PREFIXES = ("EXPORT_S3_",)
+"""With what the variables of the storage backends begin; `storage/` gives them their meaning."""
 _SEPARATORS = re.compile(r"[,\s]+")
 
 
@@ -110,6 +112,8 @@ class Settings(BaseModel):
         "EXPORT_COPYLEAKS_LOGIN_URL", "Copyleaks's login", default="https://id.copyleaks.com"
     )
     copyleaks_accounts: tuple[CopyleaksAccount, ...] = ()
+    storage_variables: Mapping[str, str] = Field(default={}, repr=False, exclude=True)
+    """The storage backends' own variables, credentials among them."""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str], home: Path | None = None) -> "Settings":
@@ -126,6 +130,9 @@ class Settings(BaseModel):
             values[listed] = tuple(_SEPARATORS.split(values[listed].strip(", ")))
         values["home"] = (home or Path(env.get(HOME_VARIABLE) or DEFAULT_HOME)).absolute()
         values["copyleaks_accounts"] = tuple(_copyleaks_accounts(env))
+        values["storage_variables"] = {
+            name: value for name, value in env.items() if name.startswith(STORE_PREFIXES)
+        }
         try:
             settings = cls.model_validate(values)
         except ValidationError as error:

@@ -112,7 +112,7 @@ async def _try_all(home: OpenHome) -> list[Finding]:
         if not vendor.accounts:
             findings.append(Finding(vendor.name, works=None, text="no account has credentials"))
         await vendor.aclose()
-    findings.append(await try_store(home.store))
+    findings += await try_store(home.store)
     findings.append(await _try_receiver(home))
     return findings
 

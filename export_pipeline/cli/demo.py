@@ -106,7 +106,7 @@ def _run(
             last = _watch(ledger, ids, servers, interrupts, started + timeout, show)
         seconds = time.monotonic() - started
         with ledger.read() as tx:
-            archive = open_store(settings.storage_url).url
+            archive = open_store(settings.storage_url, settings.storage_variables).url
             summary = read_summary(tx, VENDOR, ids, archive=archive, seconds=seconds)
         _tell(home, summary, as_json=as_json)
         if not last.is_done:

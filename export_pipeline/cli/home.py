@@ -28,7 +28,7 @@ class OpenHome:
     @property
     def store(self) -> Store:
         """The store that the settings name."""
-        return open_store(self.settings.storage_url)
+        return open_store(self.settings.storage_url, self.settings.storage_variables)
 
     def pipeline(self, vendor: str) -> Pipeline:
         """What the workflow needs for this vendor."""

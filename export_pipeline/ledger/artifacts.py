@@ -38,9 +38,7 @@ def find(tx: Tx, order_id: str, name: str) -> Artifact | None:
     return None if row is None else to_artifact(row)
 
 
-def assign(
-    tx: Tx, scan_id: int, generation: int, names: Sequence[str], order_id: str
-) -> None:
+def assign(tx: Tx, scan_id: int, generation: int, names: Sequence[str], order_id: str) -> None:
     """Let this order bring these artifacts.
 
     Raises:
@@ -144,9 +142,7 @@ def carry_over(tx: Tx, artifact: Artifact, generation: int) -> None:
     """Give a newer generation what this one settled; broken and missing are expected again."""
     values = {field.name: getattr(artifact, field.name) for field in fields(Artifact)}
     if artifact.state in (ArtifactState.BROKEN, ArtifactState.MISSING):
-        fresh = dict.fromkeys(
-            ("order_id", "size", "sha256", "content_type", "checksum", "details")
-        )
+        fresh = dict.fromkeys(("order_id", "size", "sha256", "content_type", "checksum", "details"))
         fresh |= dict.fromkeys(("delivered_at", "verified_at"))
         values |= {**fresh, "state": ArtifactState.EXPECTED, "reason": ""}
     tx.run(sa.insert(artifacts).values(**{**values, "generation": generation}))

@@ -24,9 +24,7 @@ def derive_id(key: ScanKey, generation: int, part: int, attempt: int) -> str:
     return sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:ID_CHARACTERS]
 
 
-def insert(
-    tx: Tx, scan: Scan, *, generation: int, attempt: int, queue_class: QueueClass
-) -> str:
+def insert(tx: Tx, scan: Scan, *, generation: int, attempt: int, queue_class: QueueClass) -> str:
     """Queue a new order of the generation, as the next part of this attempt; return its id."""
     query = sa.select(sa.func.count()).where(
         orders.c.scan_id == scan.id,
@@ -263,9 +261,7 @@ def release(tx: Tx, order_id: str) -> None:
 
 def close(tx: Tx, order_id: str, outcome: Outcome, reason: str = "") -> bool:
     """Close the order for good; False if it was closed before."""
-    change = sa.update(orders).where(
-        orders.c.id == order_id, orders.c.state != OrderState.CLOSED
-    )
+    change = sa.update(orders).where(orders.c.id == order_id, orders.c.state != OrderState.CLOSED)
     values = {"state": OrderState.CLOSED, "outcome": outcome, "reason": reason}
     return tx.run(change.values(closed_at=tx.now, lease_until=None, **values)) == 1
 
@@ -303,9 +299,7 @@ def has_stuck(tx: Tx, vendor: str) -> bool:
 
 def waiting(tx: Tx, vendor: str, limit: int) -> list[Order]:
     """Orders that are with the vendor, longest first."""
-    query = sa.select(orders).where(
-        orders.c.vendor == vendor, orders.c.state == OrderState.WAITING
-    )
+    query = sa.select(orders).where(orders.c.vendor == vendor, orders.c.state == OrderState.WAITING)
     return [to_order(row) for row in tx.all(query.order_by(orders.c.sent_at).limit(limit))]
 
 

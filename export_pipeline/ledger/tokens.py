@@ -33,9 +33,7 @@ def expires_at(tx: Tx, vendor: str, account: str) -> float | None:
     return None if row is None else float(row.token_expires_at)
 
 
-def save(
-    tx: Tx, vendor: str, account: str, credential: str, token: str, expires_at: float
-) -> None:
+def save(tx: Tx, vendor: str, account: str, credential: str, token: str, expires_at: float) -> None:
     """Keep the token until `expires_at`, encrypted with a key derived from the credential."""
     values = {
         "token": _cipher(credential).encrypt(token.encode()),
@@ -43,9 +41,7 @@ def save(
     }
     if not tx.run(sa.update(accounts).where(_is(vendor, account)).values(**values)):
         tx.run(
-            sa.insert(accounts).values(
-                vendor=vendor, account=account, cooldown_reason="", **values
-            )
+            sa.insert(accounts).values(vendor=vendor, account=account, cooldown_reason="", **values)
         )
 
 

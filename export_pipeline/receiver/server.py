@@ -24,7 +24,6 @@ SHUTDOWN_SECONDS = 25
 """Time for uploads in flight to end after SIGTERM; Kubernetes kills after 30 by default."""
 
 
-
 class ReceiverServer(uvicorn.Server):
     """A uvicorn server that calls `ready` once it takes requests."""
 

@@ -79,7 +79,11 @@ class Store(Protocol):
         """
 
     def list(self, prefix: str = "") -> AsyncIterator[StoredObject]:
-        """Every whole object whose key begins with `prefix`, in order of key."""
+        """Every whole object whose key begins with `prefix`, in order of key.
+
+        On a few S3 look-alikes (SeaweedFS) a folder `a/` comes before `a-b`; what lies in one
+        folder comes together everywhere.
+        """
 
     async def copy(self, source: str, target: str) -> StoredObject:
         """Copy create-only inside the store, without the bytes passing here where it can.

@@ -6,16 +6,14 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from export_pipeline.archive.bag import read_all
-from export_pipeline.errors import AlreadyExists, ExportPipelineError, StoreError
+from export_pipeline.errors import ExportPipelineError
 from export_pipeline.ledger import inbox
 from export_pipeline.ledger.database import Ledger, Tx
 from export_pipeline.receiver.addresses import Addresses
-from export_pipeline.storage.store import Store, UploadTarget, pieces
+from export_pipeline.storage.probe import probe
+from export_pipeline.storage.store import Store, UploadTarget
 from export_pipeline.vendors.vendor import Vendor
 
-CHECK_FOLDER = ".check/"
-CHECK_BYTES = b"export-pipeline check\n"
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -40,32 +38,9 @@ async def try_account(vendor: Vendor, account: str) -> Finding:
         return Finding(name, works=False, text=str(error))
 
 
-async def try_store(store: Store) -> Finding:
-    """Write a small object, read it back, prove that it cannot be overwritten, delete it."""
-    key = CHECK_FOLDER + secrets.token_hex(8)
-    try:
-        await store.put(key, pieces(CHECK_BYTES))
-        try:
-            problem = await _problem(store, key)
-        finally:
-            await store.delete(key)
-    except StoreError as error:
-        problem = str(error)
-    text = problem or f"{store.url}: writes, reads, refuses to overwrite, deletes"
-    return Finding("store", works=not problem, text=text)
-
-
-async def _problem(store: Store, key: str) -> str:
-    if await read_all(store, key) != CHECK_BYTES:
-        return f"{store.url}: gives back other bytes than were written"
-    try:
-        await store.put(key, pieces(b"other bytes"))
-    except AlreadyExists:
-        return ""
-    return (
-        f"{store.url}: lets a second write replace an object, so that nothing in it is safe: use"
-        " a store that enforces create-only writes"
-    )
+async def try_store(store: Store) -> list[Finding]:
+    """Try everything that the archive will ask of the store, each step by itself."""
+    return [Finding(f"store: {step.name}", step.ok, step.words) for step in await probe(store)]
 
 
 async def try_receiver(

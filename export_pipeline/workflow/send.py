@@ -15,6 +15,7 @@ from export_pipeline.errors import (
     OrderRefused,
     RateLimited,
     ScanGone,
+    StoreError,
     TurnMissed,
     VendorError,
 )
@@ -173,13 +174,19 @@ def _take(tx: Tx, pipeline: Pipeline, account: str, claim: _Claim) -> tuple[Orde
 
 async def send(pipeline: Pipeline, order: Order, is_on_time: OnTime = lambda: True) -> None:
     """Send one order that this process has taken, and note what the vendor answered."""
-    placement, files = await pipeline.ledger.look(_placement, pipeline, order, is_on_time)
+    try:
+        placement, files = await pipeline.ledger.look(_placement, pipeline, order, is_on_time)
+    except StoreError as error:
+        # No URL can be signed for the order's whole time: nothing is sent before that is mended.
+        pause = backoff(order.sends, random.random())  # noqa: S311  guards nothing
+        await pipeline.ledger.apply(_not_sent, order, str(error), pause)
+        return
     try:
         receipt = await pipeline.vendor.place(placement)
     except DuplicateOrder as error:
         receipt = Receipt(request_id=error.request_id)
     except TurnMissed as error:
-        await pipeline.ledger.apply(_not_sent, order, str(error))
+        await pipeline.ledger.apply(_not_sent, order, str(error), 0.0)
         return
     except (VendorError, ConfigError) as error:
         scan = placement.scan
@@ -189,8 +196,9 @@ async def send(pipeline: Pipeline, order: Order, is_on_time: OnTime = lambda: Tr
     await pipeline.ledger.apply(_accepted, pipeline, order, receipt)
 
 
-def _not_sent(tx: Tx, order: Order, reason: str) -> None:
-    orders.back_to_queue(tx, order.id, not_before=tx.now, reason=reason, restart=True)
+def _not_sent(tx: Tx, order: Order, reason: str, pause: float) -> None:
+    events.record(tx, order.scan_id, "not sent", order.id, reason=reason)
+    orders.back_to_queue(tx, order.id, not_before=tx.now + pause, reason=reason, restart=True)
 
 
 def _placement(

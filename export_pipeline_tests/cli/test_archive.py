@@ -196,7 +196,11 @@ def test_check_finds_that_everything_works(reading: Command, archived: World) ->
     assert found == {
         "ledger": True,
         "copyleaks account default": True,
-        "store": True,
+        "store: write": True,
+        "store: read back": True,
+        "store: create-only": True,
+        "store: sign": None,
+        "store: delete": True,
         "receiver": True,
     }
     assert told.json["variables"]["EXPORT_COPYLEAKS_KEY"] == "set"
@@ -241,7 +245,7 @@ def test_check_says_what_is_wrong(
     assert f"writes to another ledger than sqlite:///{other}" in told
     (other / "archive").rename(other / "gone")
     (other / "archive").write_text("a file where the archive should be")
-    assert "store" in failing(command("check", "--json", home=other))
+    assert "store: write" in failing(command("check", "--json", home=other))
 
 
 def test_a_stored_webhook_registers_an_old_scan_without_ordering_it(

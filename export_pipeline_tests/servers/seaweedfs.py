@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,7 @@ class SeaweedFS:
             "EXPORT_S3_SECRET_ACCESS_KEY": keys[1],
         }
 
+    @cached_property
     def client(self) -> Any:
         """A client of botocore's, to look at the bucket without our own code."""
         return botocore.session.Session().create_client(
@@ -81,7 +83,7 @@ class SeaweedFS:
     def new_bucket(self) -> str:
         """Make an empty bucket, return its name."""
         name = f"bucket-{next(_bucket_numbers)}"
-        self.client().create_bucket(Bucket=name)
+        self.client.create_bucket(Bucket=name)
         return name
 
 
@@ -109,7 +111,8 @@ def running_seaweedfs(program: str) -> Iterator[SeaweedFS]:
                 f"-ip.bind={_LOOPBACK}",
                 "-master.volumeSizeLimitMB=256",
                 "-master.telemetry=false",
-                "-volume.max=0",
+                # Each bucket takes volumes of its own; left to itself it stops at some forty.
+                "-volume.max=10000",
                 "-filer",
                 "-s3",
                 "-s3.autoCreateBucket=false",
@@ -122,7 +125,11 @@ def running_seaweedfs(program: str) -> Iterator[SeaweedFS]:
             cwd=folder,
             stdout=log,
             stderr=log,
-            env={**os.environ, "WEED_S3_SSE_KEY": "a-passphrase-of-the-tests"},
+            env={
+                **os.environ,
+                "WEED_S3_SSE_KEY": "a-passphrase-of-the-tests",
+                "WEED_MASTER_VOLUME_GROWTH_COPY_1": "1",
+            },
         )
     try:
         running = SeaweedFS(f"http://{_LOOPBACK}:{ports['s3.port']}")
@@ -137,7 +144,7 @@ def running_seaweedfs(program: str) -> Iterator[SeaweedFS]:
 def _wait_for_a_put(running: SeaweedFS, server: subprocess.Popen[bytes], log: Path) -> None:
     """An open port says little: it opens before the server can store."""
     end = time.monotonic() + START_SECONDS
-    client = running.client()
+    client = running.client
     while True:
         try:
             client.create_bucket(Bucket="ready")

@@ -12,6 +12,7 @@ from export_pipeline.errors import (
     OrderRefused,
     RateLimited,
     ScanGone,
+    StoreError,
     TurnMissed,
     VendorError,
     VendorUnavailable,
@@ -316,6 +317,24 @@ def test_a_refused_certain_artifact_is_missing_with_the_vendors_reason(home: Ste
     home.collect()
     assert home.scan(scan).state == ScanState.PARTIAL
     assert "overview.json" in home.scan(scan).reason
+
+
+def test_nothing_is_sent_while_no_url_can_be_signed_for_as_long_as_it_is_needed(
+    home: Stepped, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def expiring(_key: str, *, seconds: float) -> None:
+        raise StoreError(f"the credential ends before the {seconds:.0f} s that a URL must live")
+
+    scan = home.register("essay")
+    home.request(scan)
+    with monkeypatch.context() as expired:
+        expired.setattr(home.store, "sign_upload", expiring)
+        home.send(seconds=MINUTE)
+    assert sent(home) == []
+    [order] = home.orders(scan)
+    assert (order.state, "credential ends" in order.reason) == (OrderState.QUEUED, True)
+    home.send(seconds=2 * MINUTE)
+    assert sent(home) == ["essay"]
 
 
 def test_an_order_that_could_not_even_be_sent_fails_once_and_blames_no_absence(

@@ -10,7 +10,13 @@ from urllib.parse import parse_qsl, quote, urlsplit
 import httpx
 from pydantic import ValidationError
 
-from export_pipeline.errors import OrderInvalid, OrderRefused, TurnMissed, VendorError, VendorUnavailable
+from export_pipeline.errors import (
+    OrderInvalid,
+    OrderRefused,
+    TurnMissed,
+    VendorError,
+    VendorUnavailable,
+)
 from export_pipeline.ledger.database import Ledger
 from export_pipeline.ledger.quotas import Quota
 from export_pipeline.settings import CopyleaksAccount, Settings

@@ -1,0 +1,96 @@
+"""A backend's own options, read from environment variables: field by field, in words if wrong."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any, ClassVar, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+)
+
+from export_pipeline.errors import ConfigError
+
+
+def header_value(text: str) -> str:
+    """Return `text` if a header can hold it.
+
+    Raises:
+        ValueError: it cannot.
+    """
+    if not (text.isascii() and text.isprintable()) or text != text.strip():
+        raise ValueError("it goes into a header: use printable ASCII without spaces around it")
+    return text
+
+
+def _json_object(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        raise ValueError('it is not JSON: write an object such as {"team": "research"}') from None
+
+
+def _endpoint(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("write it as https://host or https://host:port")
+    if parts.username is not None or parts.path.strip("/") or parts.query or parts.fragment:
+        raise ValueError("write only scheme, host and port: credentials have their own variables")
+    return url.rstrip("/")
+
+
+def _moment(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+Header = Annotated[str, AfterValidator(header_value)]
+JsonObject = Annotated[Mapping[str, str], BeforeValidator(_json_object)]
+Endpoint = Annotated[str, AfterValidator(_endpoint)]
+Moment = Annotated[datetime, AfterValidator(_moment)]
+
+Options = TypeVar("Options", bound="StoreOptions")
+
+
+class StoreOptions(BaseModel):
+    """Base of every backend's options: a field's alias is its variable, secrets are `SecretStr`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    prefix: ClassVar[str]
+    """With what the names of all its variables begin."""
+
+
+def variable(name: str, meaning: str, *, default: Any = None) -> Any:
+    """Declare a field that the environment variable `name` sets."""
+    return Field(default=default, alias=name, description=meaning)
+
+
+def read_options(model: type[Options], variables: Mapping[str, str]) -> Options:
+    """Read a backend's options; an empty variable is one that is not set, an unknown one wrong.
+
+    Raises:
+        ConfigError: names each variable that cannot be used and why, never its value.
+    """
+    given = {
+        name: value for name, value in variables.items() if value and name.startswith(model.prefix)
+    }
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        raise ConfigError(_in_words(error)) from None
+
+
+def _in_words(error: ValidationError) -> str:
+    # A check of several fields has no location; its own words name the variables.
+    return "; ".join(
+        ": ".join([*map(str, problem["loc"][:1]), problem["msg"].removeprefix("Value error, ")])
+        for problem in error.errors(include_input=False, include_url=False)
+    )

@@ -1,0 +1,151 @@
+"""What `check` tries on a store: each step by itself, so that the first to fail is named."""
+
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+
+import aiohttp
+from yarl import URL
+
+from export_pipeline.errors import AlreadyExists, StoreError
+from export_pipeline.storage.store import Store, pieces
+
+PROBE_FOLDER = ".check/"
+URL_SECONDS = 300.0
+ANSWER_SECONDS = 60.0
+_OURS = b"export-pipeline check\n"
+_OTHER = b"other bytes\n"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that was tried; `ok` is None if this store does not offer it."""
+
+    name: str
+    ok: bool | None
+    words: str
+
+
+async def probe(store: Store, token: str = "") -> list[Step]:
+    """Write, read, sign, upload and delete small objects; end at the first step that fails.
+
+    Second writes, ours and by signed URL, prove whether the store keeps what it has.
+
+    Args:
+        store: what is tried.
+        token: names the objects; empty: a new one.
+    """
+    key = PROBE_FOLDER + (token or secrets.token_hex(8))
+    steps: list[Step] = []
+    for name, attempt in _ATTEMPTS.items():
+        steps.append(await _tried(name, attempt, store, key))
+        if not steps[-1].ok:
+            break
+    return [*steps, await _tried("delete", _delete, store, key)]
+
+
+async def _tried(
+    name: str, attempt: Callable[[Store, str], Awaitable[str]], store: Store, key: str
+) -> Step:
+    try:
+        return Step(name, ok=True, words=await attempt(store, key))
+    except _NotOfferedError as missing:
+        return Step(name, ok=None, words=str(missing))
+    except StoreError as error:
+        return Step(name, ok=False, words=str(error))
+
+
+class _NotOfferedError(Exception):
+    """The store has no such thing, and need not."""
+
+
+async def _write(store: Store, key: str) -> str:
+    await store.put(key, pieces(_OURS))
+    return f"a small object below {store.url}/{PROBE_FOLDER}"
+
+
+async def _read(store: Store, key: str) -> str:
+    await _require(store, key, "it gives back other bytes than were written")
+    return "the same bytes"
+
+
+async def _write_again(store: Store, key: str) -> str:
+    try:
+        await store.put(key, pieces(_OTHER))
+    except AlreadyExists:
+        await _require(store, key, "it refused a second write and changed the object all the same")
+        return "a second write is refused"
+    raise StoreError(f"{store.url}: {_OVERWRITES}")
+
+
+async def _sign(store: Store, key: str) -> str:
+    if store.sign_upload(_signed(key), seconds=URL_SECONDS) is None:
+        raise _NotOfferedError("it signs no uploads: vendors write through the receiver")
+    return "an upload URL was signed"
+
+
+async def _upload(store: Store, key: str) -> str:
+    status = await _send(store, key, _OURS)
+    if status not in {HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.NO_CONTENT}:
+        raise StoreError(f"{store.url}: it answers {status} to an upload by its own signed URL")
+    await _require(store, _signed(key), "what was uploaded by signed URL is not there")
+    return "the same bytes arrived by the signed URL"
+
+
+async def _upload_again(store: Store, key: str) -> str:
+    status = await _send(store, key, _OTHER)
+    await _require(store, _signed(key), f"by signed URL, {_OVERWRITES}")
+    return f"a second upload by the signed URL is refused ({status})"
+
+
+async def _delete(store: Store, key: str) -> str:
+    await store.delete(key)
+    await store.delete(_signed(key))
+    return "nothing is left of it"
+
+
+async def _require(store: Store, key: str, problem: str) -> None:
+    if b"".join([chunk async for chunk in store.open(key)]) != _OURS:
+        raise StoreError(f"{store.url}: {problem}")
+
+
+async def _send(store: Store, key: str, data: bytes) -> int:
+    target = store.sign_upload(_signed(key), seconds=URL_SECONDS)
+    if target is None:
+        raise StoreError(f"{store.url}: it signed an upload once and now does not")
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(ANSWER_SECONDS)) as session,
+            session.request(
+                target.verb,
+                URL(target.url, encoded=True),
+                headers=dict(target.headers),
+                data=data,
+                skip_auto_headers=("Content-Type",),
+                allow_redirects=False,
+            ) as response,
+        ):
+            return response.status
+    except (aiohttp.ClientError, TimeoutError) as error:
+        raise StoreError(
+            f"{store.url}: its signed URL gets no answer ({type(error).__name__})"
+        ) from None
+
+
+def _signed(key: str) -> str:
+    return f"{key}-signed"
+
+
+_OVERWRITES = (
+    "a second write replaces an object, so that nothing in it is safe: use a store that enforces"
+    " create-only writes"
+)
+_ATTEMPTS: dict[str, Callable[[Store, str], Awaitable[str]]] = {
+    "write": _write,
+    "read back": _read,
+    "create-only": _write_again,
+    "sign": _sign,
+    "signed upload": _upload,
+    "create-only by signed URL": _upload_again,
+}

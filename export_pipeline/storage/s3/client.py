@@ -1,0 +1,144 @@
+"""Calls of the S3 API: signed, repeated where that helps, with errors in words."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+
+import aiohttp
+
+from export_pipeline.errors import AlreadyExists, StoreUnavailable
+from export_pipeline.storage.http import Answer, Http, whole
+from export_pipeline.storage.parts import Part
+from export_pipeline.storage.s3.place import Chain, Fixed, Place
+from export_pipeline.storage.s3.signing import Keys, Signer, encode_path, encode_query
+from export_pipeline.storage.s3.words import explain, parse
+
+ATTEMPTS = 5
+"""Tries of one call before its error is told."""
+FIRST_PAUSE_SECONDS = 0.2
+LONGEST_PAUSE_SECONDS = 10.0
+SUCCESSES = {200, 204, 206}
+EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+
+class MaybeOurs(AlreadyExists):
+    """A repeated write found an object: perhaps the first try made it and its answer was lost."""
+
+
+class S3Client:
+    """Calls on one bucket.
+
+    Args:
+        place: the bucket.
+        credentials: where keys come from.
+        signer: of the bucket's region.
+        http: sends.
+        sleep: waits, in seconds.
+    """
+
+    def __init__(
+        self,
+        place: Place,
+        credentials: Chain | Fixed,
+        signer: Signer,
+        http: Http,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.place = place
+        self._credentials = credentials
+        self._signer = signer
+        self._http = http
+        self._sleep = sleep
+
+    def address(self, key: str, query: Mapping[str, str] | None = None) -> str:
+        """Return the URL of an object, or with `key` "" of the bucket."""
+        url = f"{self.place.url}/{encode_path(key)}"
+        return f"{url}?{encode_query(query)}" if query else url
+
+    def named(self, key: str) -> str:
+        """Return the name under which another call copies this object."""
+        return encode_path(f"/{self.place.bucket}/{key}")
+
+    async def call(
+        self,
+        action: str,
+        verb: str,
+        key: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: Part | None = None,
+    ) -> Answer:
+        """Call until it succeeds or an error will not go away.
+
+        Raises:
+            MaybeOurs: 412, and not to the first try.
+            StoreError: see `words.explain`.
+        """
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return await self._once(action, verb, key, query, headers or {}, body)
+            except AlreadyExists as error:
+                raise (MaybeOurs(str(error)) if attempt > 1 else error) from None
+            except StoreUnavailable:
+                if attempt == ATTEMPTS:
+                    raise
+                await self.pause(attempt)
+        raise AssertionError("unreachable")
+
+    async def pause(self, attempt: int) -> None:
+        """Wait before the next try, longer each time, spread so that writers do not march."""
+        longest = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * float(2**attempt))
+        await self._sleep(random.uniform(FIRST_PAUSE_SECONDS, longest))  # noqa: S311  guards nothing
+
+    @asynccontextmanager
+    async def reading(
+        self, key: str, headers: Mapping[str, str]
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Begin to read an object; 416 is the caller's to judge.
+
+        Raises:
+            StoreError: see `words.explain`.
+        """
+        url = self.address(key)
+        signed = self._signer.headers(await self._keys(), "GET", url, headers, EMPTY_SHA256)
+        async with self._http.answering("GET", url, signed) as response:
+            if response.status not in SUCCESSES and response.status != _NOT_SATISFIABLE:
+                raise explain(await whole(response), self.place, "GetObject", key)
+            yield response
+
+    async def _once(
+        self,
+        action: str,
+        verb: str,
+        key: str,
+        query: Mapping[str, str] | None,
+        headers: Mapping[str, str],
+        body: Part | None,
+    ) -> Answer:
+        url = self.address(key, query)
+        digest = body.sha256.hex() if body else EMPTY_SHA256
+        signed = self._signer.headers(await self._keys(), verb, url, headers, digest)
+        if body:
+            signed["content-length"] = str(body.size)
+        answer = await self._http.send(verb, url, signed, body)
+        if answer.status in SUCCESSES and not _is_error(answer):
+            return answer
+        raise explain(answer, self.place, action, key)
+
+    async def _keys(self) -> Keys:
+        if self._credentials.is_at_hand:
+            return self._credentials.keys()
+        return await asyncio.to_thread(self._credentials.keys)
+
+
+_NOT_SATISFIABLE = 416
+
+
+def _is_error(answer: Answer) -> bool:
+    # CompleteMultipartUpload and UploadPartCopy may answer 200 and fail afterwards (S3 API).
+    if b"<Error>" not in answer.body:
+        return False
+    body = parse(answer.body)
+    return body is not None and body.tag.rpartition("}")[2] == "Error"

@@ -1,0 +1,319 @@
+"""The store on S3, Amazon's or compatible: create-only writes, checked, straight from vendors."""
+
+import base64
+import hashlib
+import math
+from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
+from urllib.parse import unquote_plus
+
+from export_pipeline.errors import AlreadyExists, NotFound, StoreError, StoreUnavailable
+from export_pipeline.storage.keys import require_key, require_prefix
+from export_pipeline.storage.parts import Part, split
+from export_pipeline.storage.s3 import multipart
+from export_pipeline.storage.s3.client import MaybeOurs, S3Client
+from export_pipeline.storage.s3.options import S3Options
+from export_pipeline.storage.s3.place import Chain, Fixed
+from export_pipeline.storage.s3.reading import read
+from export_pipeline.storage.s3.signing import MAX_URL_SECONDS, Signer
+from export_pipeline.storage.s3.words import parse, text
+from export_pipeline.storage.store import Capabilities, StoredObject, UploadTarget
+
+CHECKSUMS = ("sha256", "crc64nvme", "crc32c", "crc32", "sha1")
+"""The checksums that S3 may keep of an object, ours first."""
+_ASK_CHECKSUM = {"x-amz-checksum-mode": "ENABLED"}
+
+
+class S3Store:
+    """Objects below a prefix of a bucket.
+
+    What we write is one PUT, or parts of `PART_BYTES` that become visible together; the store
+    checks the sha256 of each, or it is read back. Both are create-only (`If-None-Match: *`).
+
+    Args:
+        prefix: "", or a folder that ends in "/".
+        options: what every object gets, and CloudConvert's own key.
+        client: calls on the bucket.
+        credentials: sign URLs.
+        signer: of the bucket's region.
+    """
+
+    def __init__(
+        self,
+        prefix: str,
+        options: S3Options,
+        client: S3Client,
+        credentials: Chain | Fixed,
+        signer: Signer,
+    ) -> None:
+        self._prefix = prefix
+        self._options = options
+        self._client = client
+        self._credentials = credentials
+        self._signer = signer
+        self._bucket_exists = False
+        self.url = f"s3://{client.place.bucket}/{prefix}".rstrip("/")
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """It signs unless a session token's end is unknown, which a signed URL would share."""
+        signs = self._credentials.outlast(0) is not None
+        return Capabilities(
+            create_only=True, signs_uploads=signs, signs_downloads=signs, lists=True
+        )
+
+    async def put(
+        self, key: str, chunks: AsyncIterable[bytes], *, content_type: str | None = None
+    ) -> StoredObject:
+        """See `Store.put`; holds at most `PARTS_IN_FLIGHT` parts and one more in memory."""
+        name = self._name(key)
+        headers = self._options.headers(content_type)
+        async with aclosing(split(chunks, multipart.PART_BYTES)) as parts:
+            begin = [await anext(parts), await anext(parts, _EMPTY)]
+            if not begin[1].size:
+                stored = await self._put_whole(key, name, begin[0], headers)
+            else:
+                stored = await self._put_parts(key, name, _chained(begin, parts), headers)
+        self._bucket_exists = True
+        return stored
+
+    async def stat(self, key: str) -> StoredObject | None:
+        """See `Store.stat`."""
+        found = await self._head(self._name(key))
+        return _described(key, found) if found is not None else None
+
+    async def open(self, key: str, *, offset: int = 0) -> AsyncIterator[bytes]:
+        """See `Store.open`; goes on by itself after a cut, as long as the object is the same."""
+        name = self._name(key)
+        try:
+            async with aclosing(read(self._client, name, offset)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+        except NotFound:
+            await self._require_bucket(name)
+            raise NotFound(f"there is no {key!r} in {self.url}") from None
+
+    async def list(self, prefix: str = "") -> AsyncIterator[StoredObject]:
+        """See `Store.list`; a page of 1,000 in memory. A listing has no checksums."""
+        query = {
+            "list-type": "2",
+            "prefix": self._prefix + require_prefix(prefix),
+            "encoding-type": "url",
+        }
+        token = ""
+        while True:
+            more = {"continuation-token": token} if token else {}
+            answer = await self._client.call(
+                "ListObjectsV2", "GET", "", query=dict(sorted((query | more).items()))
+            )
+            page = parse(answer.body)
+            if page is None:
+                raise StoreError(f"{self.url}: the list that it gives cannot be read")
+            for found in page.iterfind("{*}Contents"):
+                name = unquote_plus(text(found, "Key"))
+                # Some tools leave objects of no bytes to stand for folders.
+                if not name.endswith("/"):
+                    yield StoredObject(name.removeprefix(self._prefix), int(text(found, "Size")))
+            token = text(page, "NextContinuationToken")
+            if not token:
+                return
+
+    async def copy(self, source: str, target: str) -> StoredObject:
+        """See `Store.copy`; as an upload in parts, since only that is create-only everywhere."""
+        origin, name = self._name(source), self._name(target)
+        found = await self._head(origin)
+        if found is None:
+            raise NotFound(f"there is no {source!r} in {self.url} to copy to {target!r}")
+        headers = self._options.headers(found.get("content-type"))
+        size = int(found["content-length"])
+        if not size:
+            return await self._put_whole(target, name, _EMPTY, headers)
+        async with multipart.begun(self._client, name, headers, checked=False) as upload:
+            sent = await multipart.copy_all(
+                self._client, origin, name, upload, size=size, etag=found["etag"]
+            )
+            await multipart.complete(self._client, name, upload, sent)
+        return await self._as_written(target, name, size)
+
+    async def delete(self, key: str) -> None:
+        """See `Store.delete`."""
+        try:
+            await self._client.call("DeleteObject", "DELETE", self._name(key))
+        except NotFound:
+            return
+
+    def sign_upload(self, key: str, *, seconds: float) -> UploadTarget | None:
+        """See `Store.sign_upload`; what is set for every object is signed and handed out.
+
+        A content type is signed only if EXPORT_S3_CONTENT_TYPE is set: vendors send their own.
+
+        Raises:
+            StoreError: no URL can live so long.
+        """
+        headers = {**self._options.headers(), **multipart.CREATE_ONLY}
+        url = self._signed("PUT", self._name(key), headers, seconds)
+        return UploadTarget("PUT", url, tuple(sorted(headers.items()))) if url else None
+
+    def sign_download(self, key: str, *, seconds: float) -> str | None:
+        """See `Store.sign_download`.
+
+        Raises:
+            StoreError: no URL can live so long.
+        """
+        return self._signed("GET", self._name(key), {}, seconds)
+
+    def cloudconvert(self, key: str) -> tuple[str, Mapping[str, object]] | None:
+        """`export/s3` with the credentials set for CloudConvert; None if there are none."""
+        arguments = self._options.cloudconvert(self._client.place.bucket, self._name(key))
+        return ("export/s3", arguments) if arguments else None
+
+    async def sweep(self, older_than_seconds: float, now: float) -> int:
+        """Abort uploads in parts that crashed writers left; return how many.
+
+        Args:
+            older_than_seconds: time since an upload began, to spare running ones.
+            now: seconds since the epoch.
+        """
+        removed = 0
+        async for upload in multipart.unfinished(self._client, self._prefix):
+            if upload.begun_at < now - older_than_seconds:
+                await multipart.abort(self._client, upload.key, upload.id)
+                removed += 1
+        return removed
+
+    def _name(self, key: str) -> str:
+        return self._prefix + require_key(key)
+
+    def _signed(
+        self, verb: str, name: str, headers: Mapping[str, str], seconds: float
+    ) -> str | None:
+        if seconds > MAX_URL_SECONDS:
+            raise StoreError(
+                f"{self.url}: no signed URL lives {seconds:g} seconds: S3's limit is"
+                f" {MAX_URL_SECONDS}; lower EXPORT_ORDER_DEADLINE"
+            )
+        outlasts = self._credentials.outlast(seconds)
+        if outlasts is None:
+            return None
+        if not outlasts:
+            raise StoreError(
+                f"{self.url}: the credentials end before a URL of {seconds:g} seconds would: lower"
+                " EXPORT_ORDER_DEADLINE, or use credentials that live longer"
+            )
+        url = self._client.address(name)
+        return self._signer.url(
+            self._credentials.keys(), verb, url, headers, max(1, math.ceil(seconds))
+        )
+
+    async def _put_whole(
+        self, key: str, name: str, part: Part, headers: Mapping[str, str]
+    ) -> StoredObject:
+        checksum = base64.b64encode(part.sha256).decode()
+        try:
+            answer = await self._client.call(
+                "PutObject",
+                "PUT",
+                name,
+                headers={**headers, **multipart.CREATE_ONLY, "x-amz-checksum-sha256": checksum},
+                body=part,
+            )
+        except MaybeOurs:
+            return await self._ours_after_all(key, name, part.size, checksum)
+        stored = _described(key, {**answer.headers, "content-length": str(part.size)})
+        if answer.headers.get("x-amz-checksum-sha256") != checksum:
+            await self._read_back(key, [part])
+        return stored
+
+    async def _put_parts(
+        self, key: str, name: str, parts: AsyncIterator[Part], headers: Mapping[str, str]
+    ) -> StoredObject:
+        async with multipart.begun(self._client, name, headers, checked=True) as upload:
+            sent, known = await multipart.send_all(self._client, name, upload, parts)
+            size = sum(part.size for part in known)
+            try:
+                await multipart.complete(self._client, name, upload, sent)
+            except MaybeOurs:
+                return await self._ours_after_all(key, name, size, multipart.composite(known))
+        stored = await self._as_written(key, name, size)
+        if not all(one.is_checked for one in sent):
+            await self._read_back(key, known)
+        return stored
+
+    async def _ours_after_all(self, key: str, name: str, size: int, checksum: str) -> StoredObject:
+        """Describe an object that an earlier try of ours made.
+
+        Raises:
+            AlreadyExists: it is not ours, or cannot be told from another's.
+        """
+        found = await self._head(name) or {}
+        is_ours = found.get("x-amz-checksum-sha256") == checksum
+        if is_ours and int(found["content-length"]) == size:
+            return _described(key, found)
+        raise AlreadyExists(f"{key!r} is in {self.url} already; it was left as it is")
+
+    async def _as_written(self, key: str, name: str, size: int) -> StoredObject:
+        stored = await self.stat(key)
+        if stored is None or stored.size != size:
+            await self.delete(key)
+            raise StoreUnavailable(f"{self.url}: {name!r} was written and is not there whole")
+        return stored
+
+    async def _read_back(self, key: str, parts: Sequence[Part]) -> None:
+        """Compare what the store gives back with what was sent, where it checked nothing itself."""
+        chunks = read(self._client, self._name(key), 0)
+        async with aclosing(split(chunks, multipart.PART_BYTES)) as found:
+            digests = [part.sha256 async for part in found]
+        if digests != [part.sha256 for part in parts]:
+            await self.delete(key)
+            raise StoreUnavailable(f"{self.url}: {key!r} was stored with other bytes; now deleted")
+
+    async def _head(self, name: str) -> Mapping[str, str] | None:
+        try:
+            answer = await self._client.call("HeadObject", "HEAD", name, headers=_ASK_CHECKSUM)
+        except NotFound:
+            await self._require_bucket(name)
+            return None
+        except StoreUnavailable:
+            raise
+        except StoreError:
+            # The answer to a HEAD has no body and so no reason; that to a GET has.
+            await self._client.call("GetObject", "GET", name, headers={"range": "bytes=0-0"})
+            raise
+        self._bucket_exists = True
+        return answer.headers
+
+    async def _require_bucket(self, name: str) -> None:
+        """Tell a missing bucket from a missing object, which a HEAD does not, once."""
+        if not self._bucket_exists:
+            query = {"list-type": "2", "max-keys": "1", "prefix": name}
+            await self._client.call("ListObjectsV2", "GET", "", query=query)
+            self._bucket_exists = True
+
+
+_EMPTY = Part((), 0, hashlib.sha256().digest())
+
+
+def _described(key: str, headers: Mapping[str, str]) -> StoredObject:
+    return StoredObject(key, int(headers["content-length"]), _checksum(headers))
+
+
+def _checksum(headers: Mapping[str, str]) -> str | None:
+    for name in CHECKSUMS:
+        if value := headers.get(f"x-amz-checksum-{name}"):
+            return f"{name}:{_hexadecimal(value)}"
+    etag = headers.get("etag", "").strip('"')
+    return f"etag:{etag}" if etag else None
+
+
+def _hexadecimal(checksum: str) -> str:
+    """Turn S3's base64 into hexadecimal; a checksum of parts keeps its `-<how many>`."""
+    digest, dash, parts = checksum.partition("-")
+    return base64.b64decode(digest).hex() + dash + parts
+
+
+async def _chained(begin: list[Part], rest: AsyncIterator[Part]) -> AsyncIterator[Part]:
+    # Taken out of the list, so that a part's memory is free once it is sent.
+    while begin:
+        yield begin.pop(0)
+    async for part in rest:
+        yield part

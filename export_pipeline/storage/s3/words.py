@@ -1,0 +1,135 @@
+"""What S3 answers, in words: which error it is, and what to do about it."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from xml.etree import ElementTree as ET
+
+from export_pipeline.errors import (
+    AccessDenied,
+    AlreadyExists,
+    NotFound,
+    StoreError,
+    StoreFull,
+    StoreUnavailable,
+)
+from export_pipeline.storage.http import Answer
+from export_pipeline.storage.s3.place import Place
+
+_SESSION = "the session token has expired: renew it (EXPORT_S3_SESSION_TOKEN, or the role)"
+_CREDENTIALS: Mapping[str, str] = {
+    "InvalidAccessKeyId": "the access key id is unknown: check EXPORT_S3_ACCESS_KEY_ID",
+    "SignatureDoesNotMatch": "the secret does not fit the key: check EXPORT_S3_SECRET_ACCESS_KEY",
+    "InvalidToken": "the session token is not valid: check EXPORT_S3_SESSION_TOKEN",
+    "InvalidSecurity": "the credentials are not valid: check EXPORT_S3_ACCESS_KEY_ID",
+    "ExpiredToken": _SESSION,
+    "TokenRefreshRequired": _SESSION,
+    "RequestTimeTooSkewed": "this machine's clock differs from the store's: set it right",
+    "AccountProblem": "the account has a problem: ask Amazon's support",
+}
+_WRONG_REGION = {
+    "AuthorizationHeaderMalformed",
+    "IllegalLocationConstraintException",
+    "IncorrectEndpoint",
+    "PermanentRedirect",
+    "TemporaryRedirect",
+}
+_FULL = {"QuotaExceeded", "XMinioStorageFull", "InsufficientStorage", "ServiceQuotaExceeded"}
+_TRANSIENT = {
+    "BadDigest",  # our sha256 did not fit what arrived: the bytes changed on their way
+    "ConditionalRequestConflict",
+    "InternalError",
+    "OperationAborted",
+    "RequestTimeout",
+    "RequestTimeTooSlow",
+    "ServiceUnavailable",
+    "SlowDown",
+    "XAmzContentSHA256Mismatch",
+}
+_SERVER_ERRORS = HTTPStatus.INTERNAL_SERVER_ERROR
+
+Reason = tuple[type[StoreError], str]
+
+
+def explain(answer: Answer, place: Place, action: str, key: str) -> StoreError:
+    """Return the error that this answer is.
+
+    Args:
+        answer: anything but a success.
+        place: the bucket.
+        action: S3's name of what was asked, such as `PutObject`.
+        key: of the object, with the store's prefix.
+    """
+    body = parse(answer.body)
+    code = text(body, "Code")
+    kind, words = (
+        _wrongly_set_up(answer, body, code, place)
+        or _refused(answer, code, action, f"{place.bucket}/{key}")
+        or _failed(answer, body, code)
+    )
+    return kind(f"{action} of {key!r} in bucket {place.bucket!r} at {place.url}: {words}")
+
+
+def _wrongly_set_up(
+    answer: Answer, body: ET.Element | None, code: str, place: Place
+) -> Reason | None:
+    if code == "NoSuchBucket":
+        return StoreError, "there is no such bucket: make it, or set EXPORT_STORAGE_URL right"
+    if code in _CREDENTIALS:
+        return AccessDenied, _CREDENTIALS[code]
+    is_redirect = HTTPStatus.MOVED_PERMANENTLY <= answer.status < HTTPStatus.BAD_REQUEST
+    if code in _WRONG_REGION or is_redirect:
+        region = answer.headers.get("x-amz-bucket-region") or text(body, "Region")
+        there = f"in {region}: set EXPORT_S3_REGION={region}" if region else "elsewhere"
+        return StoreError, f"the bucket is not in region {place.region} but {there}"
+    return None
+
+
+def _refused(answer: Answer, code: str, action: str, path: str) -> Reason | None:
+    if answer.status == HTTPStatus.PRECONDITION_FAILED and action == "UploadPartCopy":
+        return StoreError, "what is copied was replaced by another object meanwhile"
+    if answer.status == HTTPStatus.PRECONDITION_FAILED:
+        return AlreadyExists, "there is an object already; it was left as it is"
+    if answer.status == HTTPStatus.FORBIDDEN and code not in _FULL | _TRANSIENT:
+        return AccessDenied, f"access denied: {_grant(action, path)}"
+    if answer.status == HTTPStatus.NOT_FOUND:
+        what = "upload any more" if code == "NoSuchUpload" else "object"
+        return NotFound, f"there is no such {what}"
+    return None
+
+
+def _failed(answer: Answer, body: ET.Element | None, code: str) -> Reason:
+    told = text(body, "Message") or "no reason given"
+    request_id = answer.headers.get("x-amz-request-id", "none")
+    words = f"{code or 'HTTP'} {answer.status}: {told} (request id {request_id})"
+    if code in _FULL or answer.status == HTTPStatus.INSUFFICIENT_STORAGE:
+        return StoreFull, f"there is no room left: {words}"
+    is_busy = answer.status == HTTPStatus.TOO_MANY_REQUESTS or answer.status >= _SERVER_ERRORS
+    return (StoreUnavailable if is_busy or code in _TRANSIENT else StoreError), words
+
+
+def parse(body: bytes) -> ET.Element | None:
+    """Read an XML answer; None for anything else, such as the page of a proxy."""
+    try:
+        # The store is our own; expat 2.4.1 and later bound what entities may grow to.
+        return ET.fromstring(body)  # noqa: S314
+    except ET.ParseError:
+        return None
+
+
+def text(element: ET.Element | None, name: str) -> str:
+    """Return the text of a child of any XML namespace, "" if there is none."""
+    return (element.findtext(f"{{*}}{name}") or "").strip() if element is not None else ""
+
+
+def _grant(action: str, path: str) -> str:
+    if action == "ListObjectsV2":
+        return f"grant s3:ListBucket on arn:aws:s3:::{path.partition('/')[0]}"
+    reading = "s3:GetObject, and s3:ListBucket so that absent objects are told apart"
+    writing = "s3:PutObject (s3:PutObjectAcl, s3:PutObjectTagging, kms:GenerateDataKey if set)"
+    needed = {
+        "GetObject": reading,
+        "HeadObject": reading,
+        "DeleteObject": "s3:DeleteObject",
+        "AbortMultipartUpload": "s3:AbortMultipartUpload",
+    }
+    return f"grant {needed.get(action, writing)} on arn:aws:s3:::{path}"
