@@ -3,10 +3,13 @@
 import re
 from pathlib import Path
 
+import pytest
+from pydantic import BaseModel
 from typer.main import get_command
 
 from export_pipeline.cli import app
 from export_pipeline.settings import HOME_VARIABLE, Settings
+from export_pipeline.storage.s3.options import S3Options
 
 README = Path(__file__).parents[1] / "README.md"
 ROW = re.compile(r"^\| `(EXPORT_\w+)` \| (.*?) \| (.*?) \|$", re.MULTILINE)
@@ -18,15 +21,18 @@ def documented() -> dict[str, tuple[str, str]]:
     return {name: (default, meaning) for name, default, meaning in ROW.findall(README.read_text())}
 
 
-def test_every_setting_is_in_the_table_with_its_default_and_meaning() -> None:
+@pytest.mark.parametrize("model", [Settings, S3Options])
+def test_every_setting_is_in_the_table_with_its_default_and_meaning(
+    model: type[BaseModel],
+) -> None:
     table = documented()
-    for field in Settings.model_fields.values():
+    for field in model.model_fields.values():
         if field.alias is None:
             continue
         default, meaning = table[field.alias]
         assert meaning == field.description
         shown = field.default
-        if shown in (None, "", ()):
+        if shown in (None, "", (), {}):
             assert default == ""
         elif isinstance(shown, bool):
             assert default == f"`{str(shown).lower()}`"
@@ -35,7 +41,8 @@ def test_every_setting_is_in_the_table_with_its_default_and_meaning() -> None:
 
 
 def test_the_table_has_no_variable_that_nothing_reads() -> None:
-    known = {field.alias for field in Settings.model_fields.values() if field.alias}
+    fields = {**Settings.model_fields, **S3Options.model_fields}
+    known = {field.alias for field in fields.values() if field.alias}
     accounts = {f"EXPORT_COPYLEAKS_{name}" for name in ("ACCOUNTS", "EMAIL", "KEY")}
     assert set(documented()) - known - accounts == {HOME_VARIABLE}
 

@@ -1,9 +1,11 @@
 """The archive as a whole: its catalog and its fixity audit."""
 
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
+import pyarrow as pa
 
 from export_pipeline.archive import catalog as catalogs
 from export_pipeline.archive.fixity import fixity as audit
@@ -34,12 +36,19 @@ async def catalog(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  #
     """One row per archived artifact as Parquet, rebuilt from the store alone."""
     store = context.resources.storage.open()
     key = f"catalog/{datetime.now(UTC):%Y-%m-%dt%H%M%S}-{context.run.run_id[:8]}.parquet"
+    rows = 0
+
+    async def counted() -> AsyncIterator[pa.RecordBatch]:
+        nonlocal rows
+        async for batch in catalogs.batches(store):
+            rows += batch.num_rows
+            yield batch
+
     with held_run(context.resources.ledger.open(), context.run.run_id):
-        table = await catalogs.rebuild(store)
-        written = await catalogs.write_catalog(store, key, table)
+        written = await catalogs.write_catalog(store, key, counted())
     return dg.MaterializeResult(
         metadata={
-            "rows": table.num_rows,
+            "rows": rows,
             "size": written.size,
             "location": f"{store.url.rstrip('/')}/{key}",
         }
