@@ -115,9 +115,13 @@ class RateLimited(VendorError):
 
 
 class VendorUnavailable(VendorError):
-    """No usable answer: 5xx, maintenance, time-out, broken connection."""
+    """No usable answer: 5xx, maintenance, time-out, broken connection.
+
+    `retry_after` is the vendor's own word in seconds, or None.
+    """
 
     transient = True
+    retry_after: float | None = None
 
 
 class AuthenticationFailed(VendorError):
@@ -125,9 +129,13 @@ class AuthenticationFailed(VendorError):
 
 
 class OrderRefused(VendorError):
-    """The vendor refused the order; `fields` are the request fields that it named, if any."""
+    """The vendor refused the order; `fields` are the request fields that it named, if any.
+
+    `vendor_names` are its own names of the artifacts that it singled out, such as result ids.
+    """
 
     fields: tuple[str, ...] = ()
+    vendor_names: tuple[str, ...] = ()
 
 
 class OrderInvalid(OrderRefused):

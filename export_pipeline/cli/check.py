@@ -2,12 +2,13 @@
 
 import asyncio
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Annotated
 from urllib.parse import urlsplit
 
 import typer
+from pydantic import BaseModel
 
 from export_pipeline.cli.home import OpenHome, open_home, read_settings
 from export_pipeline.cli.options import AsJson, Home, examples
@@ -17,13 +18,15 @@ from export_pipeline.ledger.home import make_ledger
 from export_pipeline.receiver.addresses import Addresses
 from export_pipeline.scans import DEFAULT_ACCOUNT
 from export_pipeline.settings import HOME_VARIABLE, Settings
+from export_pipeline.storage.options import StoreOptions
+from export_pipeline.storage.s3.options import S3Options
 from export_pipeline.vendors.http import make_client
 from export_pipeline.workflow.check import Finding, try_account, try_receiver, try_store
 
 EPILOG = examples("export-pipeline check --init", "export-pipeline check --json")
 RECEIVER_VARIABLE = "EXPORT_RECEIVER_URL"
 _SECRETS = ("_KEY", "_SECRET", "_SECRET_PREVIOUS", "_PASSWORD", "_TOKEN")
-_ADDRESSES = "_URL"
+_STORE_OPTIONS: Mapping[str, type[StoreOptions]] = {"s3": S3Options}
 
 
 def check(
@@ -64,17 +67,24 @@ def check(
 
 
 def _variables(settings: Settings) -> Iterator[tuple[str, str]]:
-    """Every variable that has a meaning, with its meaning; those of all accounts too."""
+    """Every variable that has a meaning, with its meaning; those of all accounts and the store."""
     yield HOME_VARIABLE, "The home folder"
-    for field in Settings.model_fields.values():
-        if field.alias:
-            yield field.alias, field.description or ""
+    yield from _declared(Settings)
     yield "EXPORT_COPYLEAKS_ACCOUNTS", "Names of further Copyleaks accounts"
     names = [account.name for account in settings.copyleaks_accounts]
     for name in dict.fromkeys([DEFAULT_ACCOUNT, *names]):
         infix = "" if name == DEFAULT_ACCOUNT else f"{name.upper().replace('-', '_')}_"
         yield f"EXPORT_COPYLEAKS_{infix}EMAIL", f"Login of Copyleaks account {name}"
         yield f"EXPORT_COPYLEAKS_{infix}KEY", f"API key of Copyleaks account {name}"
+    options = _STORE_OPTIONS.get(settings.storage_url.partition("://")[0])
+    if options is not None:
+        yield from _declared(options)
+
+
+def _declared(model: type[BaseModel]) -> Iterator[tuple[str, str]]:
+    for field in model.model_fields.values():
+        if field.alias:
+            yield field.alias, field.description or ""
 
 
 def _shown(name: str, value: str | None) -> str | None:
@@ -83,7 +93,7 @@ def _shown(name: str, value: str | None) -> str | None:
         return None
     if name.endswith(_SECRETS):
         return "set"
-    return _without_secrets(value) if name.endswith(_ADDRESSES) else value
+    return _without_secrets(value) if "://" in value else value
 
 
 def _without_secrets(url: str) -> str:

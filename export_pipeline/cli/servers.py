@@ -3,20 +3,23 @@
 import json
 import shlex
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from export_pipeline.cli.home import OpenHome, open_home, read_settings
 from export_pipeline.cli.options import AsJson, Home, examples
-from export_pipeline.cli.output import emit, say, show_table
-from export_pipeline.receiver.addresses import Addresses
+from export_pipeline.cli.output import emit, say
+from export_pipeline.receiver.addresses import STATUS_PLACEHOLDER, Addresses
 from export_pipeline.receiver.server import serve as serve_receiver
 from export_pipeline.sandbox import CopyleaksOptions, SandboxOptions, announcement
 from export_pipeline.sandbox import serve as serve_sandbox
 
 LOOPBACK = "127.0.0.1"
+COMPLETED = "completed"
+"""Copyleaks's status word of a scan that finished (FACTS 1.6)."""
 RECEIVER_PORT = 8484
 """As EXPORT_RECEIVER_URL has it where nothing is set."""
 SANDBOX_EPILOG = examples(
@@ -125,16 +128,47 @@ def _tell_ready(url: str, *, as_json: bool) -> None:
 
 def _print_webhooks(home: OpenHome, *, as_json: bool) -> None:
     addresses = Addresses(home.settings.receiver_url, home.settings.secrets)
-    found = []
-    for vendor in home.vendors.values():
-        for account in vendor.accounts:
-            target = addresses.scan_webhook(vendor.name, account)
-            name, value = target.headers[0]
-            facts = {"vendor": vendor.name, "account": account, "url": target.url}
-            found.append({**facts, "header": name, "token": value})
+    found = [
+        _webhook(addresses, vendor.name, account)
+        for vendor in home.vendors.values()
+        for account in vendor.accounts
+    ]
     if as_json:
         emit({"webhooks": found})
     elif found:
-        show_table("", tuple(found[0]), [tuple(one.values()) for one in found])
+        for one in found:
+            _show_webhook(one)
     else:
         say("no account has credentials here: see `export-pipeline check`")
+
+
+def _webhook(addresses: Addresses, vendor: str, account: str) -> dict[str, Any]:
+    target = addresses.scan_webhook(vendor, account)
+    ((header, token),) = target.headers
+    return {
+        "vendor": vendor,
+        "account": account,
+        "url": target.url,
+        "header": header,
+        "token": token,
+        "properties": {"webhooks": {"status": target.url, "statusHeaders": [[header, token]]}},
+        "url_with_token": addresses.scan_webhook_with_token(vendor, account).url,
+        "forward_url": target.url.replace(STATUS_PLACEHOLDER, COMPLETED),
+    }
+
+
+def _show_webhook(one: Mapping[str, Any]) -> None:
+    header = f"{one['header']}: {one['token']}"
+    lines = (
+        f"{one['vendor']} account {one['account']}",
+        "  Put this into `properties` of each scan that you submit:",
+        json.dumps(one["properties"]),
+        "  and its id there as `developerPayload`: the webhook of a failed scan need not name it.",
+        "  Where no header can be set, this alone as `webhooks.status`; the URL is a secret then:",
+        one["url_with_token"],
+        f"  To forward a `{COMPLETED}` webhook that another service gets, post its body to:",
+        one["forward_url"],
+        f"  with the header {header}",
+    )
+    for line in lines:
+        say(line)

@@ -12,6 +12,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from export_pipeline.receiver.addresses import UPLOADS
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+WATCHED = frozenset(["/healthz", "/metrics"])
+"""Paths of those who watch the receiver, which are no vendor's requests."""
 BUCKET_SECONDS = (0.005, 0.025, 0.1, 0.5, 2.5, 10.0)
 
 Labels = tuple[tuple[str, str], ...]
@@ -73,7 +75,7 @@ class Metrics:
 
 
 class Measured:
-    """The app with every request counted, also those that it could not answer itself."""
+    """The app with every request counted but `WATCHED`, also what it could not answer itself."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
@@ -81,6 +83,9 @@ class Measured:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass everything on unchanged."""
+        if scope.get("path") in WATCHED:
+            await self._app(scope, receive, send)
+            return
         clock = asyncio.get_running_loop().time
         began, size, answer = clock(), 0, 0
 

@@ -1,6 +1,8 @@
-"""Webhooks: kept as they came, and acted on later by whoever reads the inbox."""
+"""Webhooks: kept, and acted on later by whoever reads the inbox."""
 
 import json
+import re
+from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -22,6 +24,9 @@ KEPT_HEADERS = frozenset(
     ["content-type", "user-agent", "x-request-id", "x-correlation-id", "traceparent"]
 )
 """An allow-list: whatever else a vendor sends may be a secret."""
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*+"')
+_QUERY = re.compile("[?#].*")
+_USER = re.compile("://[^/]*@")
 
 log = get_logger(__name__)
 
@@ -40,14 +45,18 @@ class Webhooks:
         require_token(request, self._addresses, inbox.SCANS, vendor, account, token=token)
         if len(status) > MAX_STATUS_CHARACTERS or not status.isprintable():
             raise HTTPException(404, "This is no status of a scan.")
-        body = _require_object(await _whole_body(request))
+        body = await _whole_body(request)
+        _read_object(body)
         return await self._keep(request, vendor, account, inbox.SCANS, status, body)
 
     async def order(self, request: Request) -> Response:
-        """Take the webhook that ends an order, also of an order that the ledger does not have."""
+        """Take the webhook that ends an order, also of an order that the ledger does not have.
+
+        It is kept without what gives URLs authority: vendors echo our signed upload URLs.
+        """
         vendor, account, order = (request.path_params[n] for n in ("vendor", "account", "order"))
         require_token(request, self._addresses, inbox.ORDERS, vendor, account, order)
-        body = _require_object(await _whole_body(request))
+        body = without_queries(_read_object(await _whole_body(request)))
         return await self._keep(request, vendor, account, inbox.ORDERS, order, body)
 
     async def check(self, request: Request) -> Response:
@@ -105,11 +114,26 @@ async def _whole_body(request: Request) -> bytes:
     return b"".join([chunk async for chunk in chunks])
 
 
-def _require_object(body: bytes) -> bytes:
+def _read_object(body: bytes) -> dict[str, Any]:
     try:
         content = json.loads(body)
     except (ValueError, RecursionError):
         raise HTTPException(400, "The body is not JSON.") from None
     if not isinstance(content, dict):
         raise HTTPException(400, "The body is JSON, but not an object.")
-    return body
+    return content
+
+
+def without_queries(content: dict[str, Any]) -> bytes:
+    """Return the object as JSON, its URLs cut to scheme, host and path: no signature remains.
+
+    In each string all that follows a URL's `?` or `#` goes, so that no way to quote one is missed.
+    """
+    return _STRING.sub(_without_query, json.dumps(content)).encode()
+
+
+def _without_query(string: re.Match[str]) -> str:
+    before, mark, url = string[0][1:-1].partition("://")
+    if not mark:
+        return string[0]
+    return f'"{before}{_USER.sub("://", mark + _QUERY.sub("", url))}"'

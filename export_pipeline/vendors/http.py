@@ -62,6 +62,7 @@ class Call:
         doing: what the call does, as the subject of a sentence: `the export`.
         scan: the vendor's own scan id, None if the call is about no scan.
         secrets: everything sent with it that no error may repeat.
+        again: what to do about a failure that passes; "" if it is tried again by itself.
     """
 
     vendor: str
@@ -69,6 +70,11 @@ class Call:
     doing: str
     scan: str | None = None
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    again: str = ""
+
+    def what_to_do(self, kind: type[VendorError]) -> str:
+        """What a person should do about such a failure, or that nothing need be done."""
+        return self.again if self.again and kind.transient else _WHAT_TO_DO[kind]
 
     def error(
         self,
@@ -166,7 +172,7 @@ async def send(
             f"{call.vendor}: its address is not an http or https URL: correct it in the settings"
         )
     except (httpx.RequestError, TimeoutError) as error:
-        text = f"no answer, {_in_words(error)}; {_WHAT_TO_DO[VendorUnavailable]}"
+        text = f"no answer, {_in_words(error)}; {call.what_to_do(VendorUnavailable)}"
         problem = call.error(VendorUnavailable, text)
     # Raised out here the error has no context: httpx's own exceptions hold the request's headers.
     raise problem
@@ -241,10 +247,10 @@ def failure(
         facts.append(f"a redirect to {urlsplit(location).hostname} is not followed")
     error = call.error(
         chosen,
-        "; ".join([*facts, _WHAT_TO_DO[chosen]]),
+        "; ".join([*facts, call.what_to_do(chosen)]),
         status=answer.status,
         request_id=answer.request_id,
     )
-    if isinstance(error, RateLimited):
+    if isinstance(error, RateLimited | VendorUnavailable):
         error.retry_after = retry_after_seconds(answer.headers.get("Retry-After"), now=now)
     return error

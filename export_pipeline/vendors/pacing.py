@@ -47,6 +47,6 @@ def _claim(tx: Tx, call: Call, quotas: Sequence[Quota], longest_seconds: float) 
         raise call.error(
             VendorUnavailable,
             f"not sent, the limit of {names} or a pause of the account holds it back until"
-            f" {until:%Y-%m-%d %H:%M:%S} UTC; it is tried again by itself",
+            f" {until:%Y-%m-%d %H:%M:%S} UTC; {call.what_to_do(VendorUnavailable)}",
         )
     return moment - tx.now

@@ -70,5 +70,11 @@ def test_the_receiver_takes_the_webhook_that_it_prints(home: Path) -> None:
         headers = {webhook["header"]: webhook["token"]}
         assert httpx.post(base + path, json=body).status_code == 401
         assert httpx.post(base + path, json=body, headers=headers).status_code == 200
+        forward = webhook["forward_url"].removeprefix("http://127.0.0.1:8484")
+        assert httpx.post(base + forward, json=body).status_code == 401
+        assert httpx.post(base + forward, json=body, headers=headers).status_code == 200
+        bare = webhook["url_with_token"].removeprefix("http://127.0.0.1:8484")
+        bare = bare.replace("{STATUS}", "completed")
+        assert httpx.post(base + bare, json=body).status_code == 200
         process.send_signal(signal.SIGINT)
         assert process.wait() == 0

@@ -62,6 +62,17 @@ def test_what_strangers_send_makes_no_label(home, addresses, http):
     assert [key for key in found if "made-up" in key or "webhooks_total" in key] == []
 
 
+def test_those_who_watch_are_not_counted(home, addresses, http):
+    base = addresses.upload("", "").url.split("/uploads")[0]
+    assert http.get(base + "/healthz").status_code == 200
+    assert http.post(base + "/metrics").status_code == 405
+    metrics(addresses, http)
+    found = metrics(addresses, http)
+    assert [key for key in found if "refused_total" in key] == []
+    http.get(base + "/metrics/more")
+    assert metrics(addresses, http)['export_refused_total{answer="404"}'] == "1"
+
+
 def test_no_secret_and_no_id_is_a_label(home, addresses, http):
     order = home.order("a-scan-id", ["a.json"])
     in_path = addresses.scan_webhook_with_token("copyleaks", "an-account")

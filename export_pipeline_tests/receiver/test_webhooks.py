@@ -1,3 +1,5 @@
+import json
+
 import httpx
 import pytest
 import sqlalchemy as sa
@@ -184,3 +186,33 @@ def test_a_ledger_that_cannot_be_written_is_503_and_nothing_is_told_of_it(home, 
         tx.run(sa.text("ALTER TABLE inbox RENAME TO elsewhere"))
     answer = send(http, addresses.order_webhook(order), b'{"private": 1}')
     assert (answer.status_code, answer.text) == (503, "The ledger cannot be written now.")
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("https://b.example/a/b.json?X-Sig=signature", "https://b.example/a/b.json"),
+        ('HTTPS://b.example:9/a%2Fb?X-Sig=signature?&q="\\', "HTTPS://b.example:9/a%2Fb"),
+        ("https://key:signature@b.example/a", "https://b.example/a"),
+        ("https://b.example/a#signature", "https://b.example/a"),
+        ('PUT "https://b.example/é b\\?X=signature": no', 'PUT "https://b.example/é b\\'),
+        ("https://b.example/a and s3://key:signature@c/d", "https://b.example/a and s3://c/d"),
+        ("really? yes", "really? yes"),
+    ],
+)
+@pytest.mark.parametrize("escaped", [True, False])
+def test_a_signature_that_a_vendor_echoes_never_reaches_the_ledger(
+    home, addresses, http, sent, kept, escaped
+):
+    order = home.order("scan", [])
+    content = {"tasks": [{"endpoint": sent, "isHealthy": True}, [sent]], sent: 1.5, "x": None}
+    body = json.dumps(content, ensure_ascii=escaped)
+    if escaped:
+        body = body.replace("/", "\\/").replace("?", "\\u003f")
+    assert send(http, addresses.order_webhook(order), body.encode()).status_code == 200
+    [letter] = letters(home, inbox.ORDERS, order.id)
+    clean = {"tasks": [{"endpoint": kept, "isHealthy": True}, [kept]], kept: 1.5, "x": None}
+    assert json.loads(letter.body) == clean
+    files = [file.read_bytes() for file in home.path.rglob("*") if file.is_file()]
+    assert any(b"b.example" in file or b"really" in file for file in files)
+    assert not any(b"signature" in file for file in files)

@@ -6,7 +6,13 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from export_pipeline.errors import ConfigError, ScanGone, VendorUnavailable
+from export_pipeline.errors import (
+    ConfigError,
+    RateLimited,
+    ScanGone,
+    VendorError,
+    VendorUnavailable,
+)
 from export_pipeline.vendors.http import (
     ANSWER_BYTES,
     SAID_CHARACTERS,
@@ -43,6 +49,24 @@ def test_a_redirect_is_answered_and_not_followed() -> None:
     error = failure(CALL, answer, said="", now=0)
     assert isinstance(error, VendorUnavailable)
     assert "a redirect to elsewhere.example is not followed" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(429, RateLimited), (503, VendorUnavailable), (502, VendorUnavailable)]
+)
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [("120", 120.0), ("Thu, 01 Jan 1970 00:02:10 GMT", 30.0), ("later", None), (None, None)],
+)
+def test_the_vendors_own_word_on_when_to_come_again_is_kept(
+    status: int, kind: type[VendorError], header: str | None, seconds: float | None
+) -> None:
+    headers = {"Retry-After": header} if header else {}
+    (answer,) = exchange(lambda _: httpx.Response(status, headers=headers))
+    error = failure(CALL, answer, said="", now=100)
+    assert isinstance(error, RateLimited | VendorUnavailable)
+    assert type(error) is kind
+    assert error.retry_after == seconds
 
 
 def test_no_cookie_is_sent_back() -> None:

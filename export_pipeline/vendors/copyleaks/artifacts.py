@@ -1,6 +1,7 @@
 """Copyleaks's artifacts: their kinds, which of them a scan has, how they open."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from hashlib import sha256
 from typing import Any, BinaryIO
 
 from pydantic import ValidationError
@@ -9,7 +10,12 @@ from pypdf import PdfReader
 from export_pipeline.errors import Unreadable
 from export_pipeline.ledger.rows import Scan
 from export_pipeline.scans import escape
-from export_pipeline.vendors.copyleaks.models import RESULTS_PER_EXPORT, ScanDetails, problems
+from export_pipeline.vendors.copyleaks.details import ScanDetails
+from export_pipeline.vendors.copyleaks.models import (
+    RESULTS_PER_EXPORT,
+    makes_file_name,
+    problems,
+)
 from export_pipeline.vendors.copyleaks.shapes import (
     AiDetectionShape,
     CrawledVersionShape,
@@ -30,6 +36,7 @@ NO_IDS = (
     "no webhook told this scan's result ids: import its `completed` webhook's body with"
     " `export-pipeline inbox import`, then retry"
 )
+LONG_ID = "its id is too long to be a file name"
 
 
 def _opens_as(shape: type[Shape]) -> Callable[[BinaryIO], dict[str, Any]]:
@@ -127,7 +134,15 @@ def _results(result_ids: Sequence[str] | None) -> Iterator[PlannedArtifact]:
         yield _planned(RESULTS, RESULTS, Availability.ABSENT, "the scan has no results")
     else:
         for result_id in dict.fromkeys(result_ids):
-            yield PlannedArtifact(RESULTS, f"{RESULTS}/{escape(result_id)}.json", result_id)
+            yield _result(result_id)
+
+
+def _result(result_id: str) -> PlannedArtifact:
+    if makes_file_name(result_id):
+        return PlannedArtifact(RESULTS, f"{RESULTS}/{escape(result_id)}.json", result_id)
+    stand_in = f"too-long-{sha256(escape(result_id).encode()).hexdigest()}"
+    name = f"{RESULTS}/{stand_in}.json"
+    return PlannedArtifact(RESULTS, name, result_id, Availability.MISSING, LONG_ID)
 
 
 def _single(

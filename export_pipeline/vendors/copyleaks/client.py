@@ -41,6 +41,7 @@ TURN_SECONDS = 60.0
 WHOLE_SECONDS = 100.0
 """The longest that placing an order takes: less than the lease under which the workflow sends."""
 _FIELD = re.compile(r"[A-Za-z]+")
+_RESULT = re.compile(r"\bresults(\[\d+\]|/.+)", re.IGNORECASE | re.ASCII)
 _KIND_OF_FIELD = {name.replace("_", ""): name for name in KIND_NAMES}
 
 
@@ -80,7 +81,8 @@ class CopyleaksClient:
         """Send one order; the quotas of the call are claimed by the caller (seed 000).
 
         Raises:
-            VendorError: see `classify`; a refused order's `fields` are our artifact kinds.
+            VendorError: see `classify`; a refused order's `fields` are our artifact kinds,
+                its `vendor_names` the ids of results.
             TurnMissed: nothing was sent.
         """
         scan, order = placement.scan.scan, placement.order.id
@@ -140,7 +142,7 @@ class CopyleaksClient:
             token = await self._fresh(call, quotas, refused=token)
             answer = await self._post(call, token, path, body)
         if not answer.is_success:
-            raise self._failure(replace(call, secrets=(*call.secrets, token)), answer)
+            raise self._failure(replace(call, secrets=(*call.secrets, token)), answer, body)
         return answer
 
     async def _fresh(self, call: Call, quotas: Sequence[Quota], refused: str | None = None) -> str:
@@ -159,11 +161,12 @@ class CopyleaksClient:
         url = self._settings.copyleaks_api_url.rstrip("/") + path
         return await send(self._http(), call, "POST", url, headers=headers, content=body)
 
-    def _failure(self, call: Call, answer: Answer) -> VendorError:
+    def _failure(self, call: Call, answer: Answer, sent: bytes | None) -> VendorError:
         said = read_error(answer.body)
         error = failure(call, answer, said=said.text, now=self._clock())
         if isinstance(error, OrderRefused):
             error.fields = refused_kinds(said)
+            error.vendor_names = refused_results(said, sent)
         return error
 
 
@@ -201,6 +204,16 @@ def refused_kinds(said: ErrorFacts) -> tuple[str, ...]:
     roots = [_FIELD.search(detail.param) for detail in said.details]
     kinds = [_KIND_OF_FIELD.get(root.group().lower()) for root in roots if root]
     return tuple(dict.fromkeys(kind for kind in kinds if kind is not None))
+
+
+def refused_results(said: ErrorFacts, sent: bytes | None) -> tuple[str, ...]:
+    """Ids of the results that an error's details name, by place in what was sent or by id."""
+    results = ExportRequest.model_validate_json(sent).results if sent else []
+    known = {f"[{place}]": result.id for place, result in enumerate(results)}
+    known |= {f"/{result.id}": result.id for result in results}
+    matches = [_RESULT.search(detail.param) for detail in said.details]
+    named = [known.get(match.group(1)) for match in matches if match]
+    return tuple(dict.fromkeys(result_id for result_id in named if result_id is not None))
 
 
 def _destination(target: UploadTarget) -> dict[str, object]:

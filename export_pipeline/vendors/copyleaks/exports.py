@@ -19,7 +19,8 @@ from export_pipeline.ledger.rows import Order, Scan
 from export_pipeline.settings import Settings
 from export_pipeline.vendors.copyleaks.artifacts import KIND_NAMES, KINDS, parts, plan
 from export_pipeline.vendors.copyleaks.client import CopyleaksClient, export_quotas
-from export_pipeline.vendors.copyleaks.login import VENDOR
+from export_pipeline.vendors.copyleaks.details import ScanDetails
+from export_pipeline.vendors.copyleaks.login import LOGINS, VENDOR
 from export_pipeline.vendors.copyleaks.models import (
     CompletedWebhook,
     CreditsCheckedWebhook,
@@ -27,7 +28,6 @@ from export_pipeline.vendors.copyleaks.models import (
     ExportCompleted,
     ExportTask,
     IndexedWebhook,
-    ScanDetails,
     ScannedDocument,
     problems,
 )
@@ -171,15 +171,17 @@ class Copyleaks:
         """Read a scan's webhook; `status` is what the vendor put for its token, in any case.
 
         Raises:
-            BadInput: the body is not what the vendor documents.
+            BadInput: the word or the body is not what the vendor documents, or a failed scan has
+                no name.
         """
         word = status.casefold()
         if word == "completed":
             return _completed(_parse(CompletedWebhook, body))
         if word == "error":
             return _failed(_parse(ErrorWebhook, body))
-        if word in _QUIET_WEBHOOKS:
-            _parse(_QUIET_WEBHOOKS[word], body)
+        if word not in _QUIET_WEBHOOKS:
+            raise BadInput(f"status word {status!r} is none of the vendor's: see webhooks.status")
+        _parse(_QUIET_WEBHOOKS[word], body)
         return None
 
     def read_completion(self, body: bytes, endpoints: Mapping[str, str]) -> Completion:
@@ -207,23 +209,32 @@ class Copyleaks:
         )
 
     async def check(self, account: str) -> str:
-        """Log in if no token is cached.
+        """Log in, whatever is cached: the key behind a cached token may be revoked.
 
         Raises:
-            VendorError: the login failed.
+            VendorError: the login failed, or may not be tried now and no token is cached.
             ConfigError: the account has no credentials.
         """
         login = self.client(account).login
-        if await login.cached() is None:
-            await login.renew()
-        ends = datetime.fromtimestamp(await login.expires_at() or 0.0, UTC)
-        return f"logged in, the token lives until {ends:%Y-%m-%d %H:%M} UTC"
+        held = await login.held_until()
+        if held is not None and await login.cached() is not None:
+            return (
+                f"not tried now: the limit of {LOGINS.name} or a pause of the account holds it"
+                f" back until {_utc(held)}; a token is cached until"
+                f" {_utc(await login.expires_at())}"
+            )
+        await login.renew(anew=True)
+        return f"logged in, the token lives until {_utc(await login.expires_at())}"
 
     def _http(self) -> httpx.AsyncClient:
         loop = asyncio.get_running_loop()
         if loop not in self._https:
             self._https[loop] = self._make_http()
         return self._https[loop]
+
+
+def _utc(seconds: float | None) -> str:
+    return f"{datetime.fromtimestamp(seconds or 0.0, UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _known_kinds(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -250,13 +261,15 @@ def _completed(webhook: CompletedWebhook) -> Registration:
     return Registration(document.scan_id, details, _end(document))
 
 
-def _failed(webhook: ErrorWebhook) -> Registration | None:
-    document = webhook.scanned_document
-    scan = webhook.scan_id or (document.scan_id if document else None)
-    if scan is None:
-        return None
+def _failed(webhook: ErrorWebhook) -> Registration:
     reason = webhook.error.text or "the vendor gave no reason"
-    return Registration(scan, failure=reason)
+    if webhook.scan is None:
+        kind = webhook.error.type and f"{webhook.error.type}: "
+        raise BadInput(
+            f"the vendor failed a scan and did not name it: {kind}{reason}; put the scan id into"
+            " developerPayload when submitting"
+        )
+    return Registration(webhook.scan, failure=reason)
 
 
 def _end(document: ScannedDocument) -> float | None:

@@ -9,7 +9,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from export_pipeline.errors import BadInput
-from export_pipeline.vendors.copyleaks.models import ID, ScanDetails
+from export_pipeline.vendors.copyleaks.details import ScanDetails
+from export_pipeline.vendors.copyleaks.models import (
+    ID,
+    RESULT_NAME_BYTES,
+    makes_file_name,
+)
 from export_pipeline.vendors.vendor import Registration
 
 SCAN = "scan"
@@ -18,8 +23,6 @@ EXPIRES_AT = "expires_at"
 FLAGS = ("pdf_report", "ai_detection", "writing_feedback", "overview")
 FIELDS = (SCAN, RESULT_IDS, EXPIRES_AT, *FLAGS)
 """The names of the columns (CSV) or members (JSON) that a line may have."""
-RESULT_ID_CHARACTERS = 64
-"""Ours: result ids are opaque; 64 still make a file name on every store once escaped."""
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC).timestamp()
 LATEST = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
 """Ours: an end beyond this is a mistake, for example milliseconds."""
@@ -73,9 +76,10 @@ def _json_list(text: str) -> Any:
 
 
 def _result_id(text: str) -> str:
-    if not text.isprintable() or not 0 < len(text) <= RESULT_ID_CHARACTERS:
+    if not (text.isprintable() and makes_file_name(text)):
         raise BadInput(
-            f"{RESULT_IDS}: {text!r:.80} is not 1 to {RESULT_ID_CHARACTERS} printable characters"
+            f"{RESULT_IDS}: {text!r:.80} is not printable, or not at most {RESULT_NAME_BYTES} bytes"
+            " as a file name, where capitals and signs take three"
         )
     return text
 

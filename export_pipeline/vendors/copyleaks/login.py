@@ -8,7 +8,7 @@ import httpx
 from pydantic import ValidationError
 
 from export_pipeline.errors import AuthenticationFailed, RateLimited, VendorUnavailable
-from export_pipeline.ledger import leases, tokens
+from export_pipeline.ledger import leases, quotas, tokens
 from export_pipeline.ledger.database import Ledger, Tx
 from export_pipeline.ledger.quotas import Quota
 from export_pipeline.settings import CopyleaksAccount
@@ -29,6 +29,7 @@ LEASE_SECONDS = 120.0
 POLL_SECONDS = 0.25
 POLLS = int((LEASE_SECONDS + TURN_SECONDS) / POLL_SECONDS)
 """Waits past the end of a dead process's lease, so that the login is then taken over."""
+CHECK_AGAIN = "run `export-pipeline check` again later"
 
 
 class Login:
@@ -55,29 +56,39 @@ class Login:
         """The token that lives a while yet, None if somebody has to log in."""
         return await self._ledger.look(self._load)
 
-    async def renew(self, scan: str | None = None, *, refused: str | None = None) -> str:
+    async def held_until(self) -> float | None:
+        """Until when the login limit or a pause allows no login, None if one may be tried now."""
+        return await self._ledger.look(self._held_until)
+
+    async def renew(
+        self, scan: str | None = None, *, refused: str | None = None, anew: bool = False
+    ) -> str:
         """Log in, or wait for whoever is at it; `scan` is what errors name.
 
         Args:
             scan: the scan for which the token is wanted.
             refused: a token that the vendor no longer takes; any other one is as good as new.
+            anew: log in whatever is cached, which stays if that fails: a person tries the key.
 
         Raises:
             AuthenticationFailed: the credentials are wrong.
             RateLimited: too many logins.
             VendorUnavailable: no login within the time that one may take.
         """
-        call = Call(VENDOR, self._account.name, "the login", scan, (self._key,))
+        again = CHECK_AGAIN if anew else ""
+        call = Call(VENDOR, self._account.name, "the login", scan, (self._key,), again)
         owner = token_hex(8)
         for _ in range(POLLS):
-            token, leads = await self._ledger.apply(self._take, owner, refused)
+            token, leads = await self._ledger.apply(self._take, owner, refused, anew)
             if token is not None:
                 return token
             if leads:
                 return await self._lead(call, owner)
             await self._sleep(POLL_SECONDS)
         raise call.error(
-            VendorUnavailable, "another process has been logging in for too long; tried again later"
+            VendorUnavailable,
+            "another process has been logging in for too long;"
+            f" {call.what_to_do(VendorUnavailable)}",
         )
 
     async def expires_at(self) -> float | None:
@@ -99,8 +110,20 @@ class Login:
     def _load(self, tx: Tx) -> str | None:
         return tokens.load(tx, VENDOR, self._account.name, self._credential, SPARE_SECONDS)
 
-    def _take(self, tx: Tx, owner: str, refused: str | None) -> tuple[str | None, bool]:
-        token = self._load(tx)
+    def _held_until(self, tx: Tx) -> float | None:
+        free = quotas.next_free(tx, VENDOR, self._account.name, LOGINS)
+        rested, _ = quotas.cooldown(tx, VENDOR, self._account.name)
+        moment = max(free, rested)
+        return moment if moment - tx.now > TURN_SECONDS else None
+
+    def _take(
+        self,
+        tx: Tx,
+        owner: str,
+        refused: str | None,
+        anew: bool,  # noqa: FBT001  private
+    ) -> tuple[str | None, bool]:
+        token = None if anew else self._load(tx)
         if token is not None and token != refused:
             return token, False
         if token is not None:

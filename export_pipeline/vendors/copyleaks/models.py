@@ -1,4 +1,4 @@
-"""Every payload that goes to Copyleaks or comes from it, and what the ledger keeps of a scan."""
+"""Every payload that goes to Copyleaks or comes from it."""
 
 import re
 from datetime import UTC, datetime
@@ -16,6 +16,8 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
+from export_pipeline.scans import escape
+
 RESULTS_PER_EXPORT = 1000
 """Seed 000: `results`, at most 1000 items."""
 MAX_UPLOAD_TRIES = 12
@@ -25,6 +27,8 @@ PAYLOAD_CHARACTERS = 512
 """FACTS 1.4: the official SDKs' limit on `developerPayload`."""
 PDF_ALERT_CATEGORY = 9
 """FACTS 1.6: an alert of this category means that there will be no PDF."""
+RESULT_NAME_BYTES = 200
+"""Ours: a result's escaped id, with which file systems' 255 bytes still hold all that we add."""
 PROBLEMS_SHOWN = 3
 
 
@@ -40,6 +44,11 @@ Header = tuple[str, str]
 CopyleaksId = Annotated[str, Field(pattern=r"""^[a-zA-Z0-9!@$^&\-+%=_(){}<>';:/.",~`|]{3,36}$""")]
 """A scan's or export's id: 3 to 36 of these characters (seed 000, FACTS 1.3)."""
 ID: TypeAdapter[str] = TypeAdapter(CopyleaksId, config=ConfigDict(hide_input_in_errors=True))
+
+
+def makes_file_name(result_id: str) -> bool:
+    """Whether a result's opaque id, escaped, is a file name on every store."""
+    return 0 < len(escape(result_id)) <= RESULT_NAME_BYTES
 
 
 def problems(error: ValidationError) -> str:
@@ -146,7 +155,10 @@ class ExportCompleted(_Incoming):
 
 
 class Result(_Incoming):
-    """One result of a scan; its id is opaque, and sometimes an integer."""
+    """One result of a scan; its id is opaque, and sometimes an integer.
+
+    Of any length here, as one odd id must not cost the whole scan: see `makes_file_name`.
+    """
 
     id: str = Field(min_length=1)
 
@@ -185,7 +197,7 @@ class Metadata(_Incoming):
 class ScannedDocument(_Incoming):
     """The submitted document."""
 
-    scan_id: str = Field(min_length=1)
+    scan_id: CopyleaksId
     total_words: int | None = None
     creation_time: Moment | None = None
     metadata: Metadata = Metadata()
@@ -232,6 +244,7 @@ class ErrorDetail(_Incoming):
 class ErrorFacts(_Incoming):
     """What the vendor says went wrong; older bodies have code and message alone."""
 
+    type: str = ""
     id: str = ""
     message: str = ""
     details: list[ErrorDetail] = []
@@ -244,11 +257,27 @@ class ErrorFacts(_Incoming):
 
 
 class ErrorWebhook(_Incoming):
-    """A scan failed (FACTS 1.6); whether it names the scan is up to the vendor."""
+    """A scan failed (FACTS 1.6); whether it names the scan is up to the vendor.
+
+    `developer_payload` comes back as it was set when the scan was submitted.
+    """
 
     error: ErrorFacts = ErrorFacts()
-    scan_id: str | None = None
+    developer_payload: Any = None
+    scan_id: CopyleaksId | None = None
     scanned_document: ScannedDocument | None = None
+
+    @property
+    def scan(self) -> str | None:
+        """The failed scan's id, where any part of the body is one."""
+        if self.scan_id is not None:
+            return self.scan_id
+        if self.scanned_document is not None:
+            return self.scanned_document.scan_id
+        try:
+            return ID.validate_python(self.developer_payload)
+        except ValidationError:
+            return None
 
 
 class CreditsCheckedWebhook(_Incoming):
@@ -285,48 +314,3 @@ def read_error(body: bytes) -> ErrorFacts:
     except ValidationError:
         return ErrorFacts(message=body.decode(errors="replace"))
     return ErrorFacts(message=" ".join(filter(None, [problem.title, problem.detail])))
-
-
-class ScanDetails(BaseModel):
-    """What the ledger keeps of a scan as `Scan.details`; None is unknown.
-
-    Args:
-        result_ids: ids of all results; None if no webhook told them yet, [] if there are none.
-        enabled: artifact kind -> whether the scan has it, where the vendor said so.
-        pdf_alert: why the vendor made no PDF.
-        created: when the vendor took the document in.
-        filename: the submitted document's name.
-        url: the address from which it was scanned.
-        author: its author as the vendor read it.
-        total_words: words scanned.
-    """
-
-    model_config = ConfigDict(extra="ignore")
-
-    result_ids: list[str] | None = None
-    enabled: dict[str, bool] | None = None
-    pdf_alert: str | None = None
-    created: datetime | None = None
-    filename: str | None = None
-    url: str | None = None
-    author: str | None = None
-    total_words: int | None = None
-
-    @classmethod
-    def of_webhook(cls, webhook: CompletedWebhook) -> "ScanDetails":
-        """What the scan's `completed` webhook tells."""
-        document = webhook.scanned_document
-        return cls(
-            result_ids=webhook.results.ids,
-            enabled=document.enabled.model_dump(exclude_none=True) or None,
-            pdf_alert=webhook.notifications.pdf_alert,
-            created=document.creation_time,
-            filename=document.metadata.filename,
-            url=document.metadata.final_url,
-            author=document.metadata.author,
-            total_words=document.total_words,
-        )
-
-    def to_json(self) -> dict[str, Any]:
-        """The ledger's form: without what is unknown, so that it never hides what was known."""
-        return self.model_dump(mode="json", exclude_none=True)

@@ -12,7 +12,8 @@ from export_pipeline.vendors.copyleaks.exports import Copyleaks
 async def log_in() -> str:
     settings = Settings.from_env(os.environ)
     async with Copyleaks(settings, Ledger(settings.ledger_url)) as vendor:
-        return await vendor.check("default")
+        await vendor.prepare("default")
+        return str(await vendor.client("default").login.expires_at())
 
 
 if __name__ == "__main__":

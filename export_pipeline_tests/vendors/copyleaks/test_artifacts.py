@@ -33,6 +33,19 @@ def test_results_are_one_file_each_under_their_escaped_id() -> None:
     assert names == [("results/2a1b.json", "2a1b"), ("results/=41=2fb.json", "A/b")]
 
 
+def test_an_id_too_long_for_a_file_name_is_missing_with_the_reason_and_holds_nothing_up() -> None:
+    longest, too_long = "A" * 66 + "bc", "A" * 67
+    found = planned(result_ids=["2a1b", too_long, longest])
+    results = {one.vendor_name: one for one in found.values() if one.kind == "results"}
+    assert list(results) == ["2a1b", too_long, longest]
+    assert results[longest].availability is Availability.EXPECTED
+    missing = results.pop(too_long)
+    assert missing.availability is Availability.MISSING
+    assert missing.reason == "its id is too long to be a file name"
+    assert missing.name not in planned(result_ids=[too_long + "b"])
+    assert all(len(artifact.name) < 255 for artifact in found.values())
+
+
 def test_results_without_known_ids_are_missing_with_what_to_do() -> None:
     results = planned()["results"]
     assert results.availability is Availability.MISSING

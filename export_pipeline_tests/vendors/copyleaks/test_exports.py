@@ -2,15 +2,26 @@ import asyncio
 import json
 from pathlib import Path
 
+import httpx
 import pytest
 
-from export_pipeline.errors import AuthenticationFailed, BadInput, ConfigError, ExportPipelineError
+from export_pipeline.errors import (
+    AuthenticationFailed,
+    BadInput,
+    ConfigError,
+    ExportPipelineError,
+    RateLimited,
+    VendorUnavailable,
+)
+from export_pipeline.ledger import leases, quotas
 from export_pipeline.ledger.database import Ledger, sqlite_url
 from export_pipeline.settings import Settings
 from export_pipeline.vendors.copyleaks.exports import Copyleaks
+from export_pipeline.vendors.copyleaks.login import LOGINS
 from export_pipeline.vendors.vendor import Delivery, Vendor
+from export_pipeline_tests.vendors.conformance import place
 from export_pipeline_tests.vendors.copyleaks.bench import CopyleaksBench, order
-from export_pipeline_tests.vendors.transport import answer
+from export_pipeline_tests.vendors.transport import answer, breaking
 
 COMPLETED = json.dumps(
     {
@@ -38,17 +49,54 @@ def test_a_completed_scan_registers_in_any_case(vendor: Vendor, word: str) -> No
     assert found.expires_at == CREATED + 2880 * 3600
 
 
+@pytest.mark.parametrize("word", ["completed", "error", "creditsChecked"])
+def test_a_scan_id_that_the_vendor_cannot_have_is_bad_input(vendor: Vendor, word: str) -> None:
+    body = json.dumps({"scannedDocument": {"scanId": "A" * 120}}).encode()
+    with pytest.raises(BadInput, match=r"scannedDocument.scanId: .*\{3,36\}"):
+        vendor.read_registration(word, body)
+
+
 def test_a_failed_scan_registers_if_the_webhook_names_it(vendor: Vendor) -> None:
     error = {"error": {"id": "insufficient_credits", "message": "No credits."}}
-    anonymous = json.dumps(error).encode()
-    assert vendor.read_registration("error", anonymous) is None
     named = json.dumps({**error, "scannedDocument": {"scanId": "s-1"}}).encode()
     found = vendor.read_registration("ERROR", named)
     assert found is not None
     assert (found.scan, found.failure) == ("s-1", "insufficient_credits: No credits.")
 
 
-@pytest.mark.parametrize("word", ["creditsChecked", "creditschecked", "indexed", "whatever"])
+def test_a_failed_scan_registers_by_the_developer_payload_that_we_were_told_to_set(
+    vendor: Vendor,
+) -> None:
+    body = {"status": 1, "error": {"code": 12, "message": "No."}, "developerPayload": "s-1"}
+    found = vendor.read_registration("error", json.dumps(body).encode())
+    assert found is not None
+    assert (found.scan, found.failure) == ("s-1", "No.")
+    body["scannedDocument"] = {"scanId": "s-2"}
+    named = vendor.read_registration("error", json.dumps(body).encode())
+    assert named is not None
+    assert named.scan == "s-2"
+
+
+@pytest.mark.parametrize("payload", [None, "", "no scan id", "x" * 37, 1.5, {"scan": "s-1"}])
+def test_a_failed_scan_without_a_name_is_bad_input_with_what_to_do(
+    vendor: Vendor, payload: object
+) -> None:
+    error = {"type": "payment_error", "id": "insufficient_credits", "message": "No credits."}
+    body = json.dumps({"status": 1, "error": error, "developerPayload": payload}).encode()
+    with pytest.raises(BadInput) as caught:
+        vendor.read_registration("error", body)
+    assert str(caught.value) == (
+        "the vendor failed a scan and did not name it: payment_error: insufficient_credits:"
+        " No credits.; put the scan id into developerPayload when submitting"
+    )
+
+
+def test_a_status_word_that_is_none_of_the_vendors_is_bad_input(vendor: Vendor) -> None:
+    with pytest.raises(BadInput, match=r"^status word 'zzz' is none of the vendor's"):
+        vendor.read_registration("zzz", b"{}")
+
+
+@pytest.mark.parametrize("word", ["creditsChecked", "creditschecked", "indexed"])
 def test_other_webhooks_register_nothing(vendor: Vendor, word: str) -> None:
     assert vendor.read_registration(word, b'{"status": 3}') is None
 
@@ -110,33 +158,89 @@ def test_there_is_nothing_to_ask_and_nothing_to_pull(vendor: Vendor) -> None:
         vendor.open(order("essay-1"), "overview.json")
 
 
-def test_a_check_logs_in_once_and_says_until_when(bench: CopyleaksBench) -> None:
-    async def scenario() -> list[str]:
+def check(bench: CopyleaksBench) -> str:
+    async def scenario() -> str:
         async with bench.vendor as vendor:
-            return [await vendor.check("default"), await vendor.check("default")]
+            return await vendor.check("default")
 
-    first, second = asyncio.run(scenario())
+    return asyncio.run(scenario())
+
+
+def test_a_check_logs_in_each_time_and_says_until_when(bench: CopyleaksBench) -> None:
+    first, second = check(bench), check(bench)
     assert first == second
     assert "the token lives until 20" in first
-    assert bench.logins() == 1
+    assert bench.logins() == 2
 
 
 def test_a_check_of_wrong_credentials_says_so(bench: CopyleaksBench) -> None:
     bench.planned_logins.append(answer(400, text="bad key"))
-
-    async def scenario() -> None:
-        async with bench.vendor as vendor:
-            await vendor.check("default")
-
     with pytest.raises(AuthenticationFailed, match='the login: the vendor said "bad key"'):
-        asyncio.run(scenario())
+        check(bench)
+
+
+def test_a_check_of_a_revoked_key_says_so_though_a_token_is_cached_and_leaves_that_one(
+    bench: CopyleaksBench,
+) -> None:
+    check(bench)
+    bench.planned_logins.append(answer(401, text="revoked"))
+    with pytest.raises(AuthenticationFailed, match='the vendor said "revoked"'):
+        check(bench)
+    place(bench, bench.placement())
+    assert bench.logins() == 1
+
+
+def test_a_check_waits_for_no_login_quota_and_says_what_it_could_not_try(
+    bench: CopyleaksBench,
+) -> None:
+    check(bench)
+    with bench.ledger.write() as tx:
+        for _ in range(LOGINS.burst):
+            quotas.claim(tx, "copyleaks", "default", [LOGINS])
+        granted = quotas.granted(tx, "copyleaks", "default", LOGINS.name)
+    said = check(bench)
+    assert said.startswith("not tried now: the limit of logins per 15 minutes or a pause of the")
+    assert "a token is cached until 20" in said
+    assert bench.logins() == 1
+    with bench.ledger.read() as tx:
+        assert quotas.granted(tx, "copyleaks", "default", LOGINS.name) == granted
+        assert not leases.is_held(tx, "login/copyleaks/default")
+
+
+def test_a_check_within_no_quota_and_without_a_token_fails(bench: CopyleaksBench) -> None:
+    with bench.ledger.write() as tx:
+        for _ in range(LOGINS.burst):
+            quotas.claim(tx, "copyleaks", "default", [LOGINS])
+    with pytest.raises(VendorUnavailable, match="holds it back until") as caught:
+        check(bench)
+    assert "by itself" not in str(caught.value)
+    assert "run `export-pipeline check` again" in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [429, 503, 200])
+def test_a_login_that_fails_in_a_check_is_not_said_to_go_on_by_itself(
+    bench: CopyleaksBench, status: int
+) -> None:
+    bench.planned_logins.append(answer(status, text="no"))
+    with pytest.raises((RateLimited, VendorUnavailable)) as caught:
+        check(bench)
+    assert "by itself" not in str(caught.value)
+
+
+def test_a_check_that_nobody_answers_does_not_say_that_it_goes_on_by_itself(
+    bench: CopyleaksBench,
+) -> None:
+    bench.planned_logins.append(breaking(httpx.ConnectError))
+    with pytest.raises(VendorUnavailable, match="no connection") as caught:
+        check(bench)
+    assert "by itself" not in str(caught.value)
 
 
 def test_one_vendor_serves_one_event_loop_after_another(bench: CopyleaksBench) -> None:
     for _ in range(2):
         bench.forget_quotas()
         asyncio.run(_checked(bench))
-    assert bench.logins() == 1
+    assert bench.logins() == 2
 
 
 async def _checked(bench: CopyleaksBench) -> None:

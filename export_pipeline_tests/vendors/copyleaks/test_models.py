@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 import pytest
 from pydantic import ValidationError
 
+from export_pipeline.vendors.copyleaks.details import ScanDetails
 from export_pipeline.vendors.copyleaks.models import (
     ID,
     RESULTS_PER_EXPORT,
@@ -12,7 +13,6 @@ from export_pipeline.vendors.copyleaks.models import (
     ExportRequest,
     LoginAnswer,
     ResultDestination,
-    ScanDetails,
     problems,
     read_error,
 )
