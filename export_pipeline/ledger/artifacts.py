@@ -122,9 +122,9 @@ def broken(tx: Tx, artifact: Artifact, reason: str) -> None:
 
 
 def expect_again(tx: Tx, lost: Sequence[Artifact]) -> None:
-    """Expect missing artifacts once more, for an order that is about to be queued."""
+    """Expect artifacts that are not in the store once more, for an order about to be queued."""
     for artifact in lost:
-        _settle(tx, artifact, state=ArtifactState.EXPECTED, reason="", order_id=None)
+        _settle(tx, artifact, **_fresh())
 
 
 def withdraw(tx: Tx, outdated: Sequence[Artifact]) -> None:
@@ -142,10 +142,15 @@ def carry_over(tx: Tx, artifact: Artifact, generation: int) -> None:
     """Give a newer generation what this one settled; broken and missing are expected again."""
     values = {field.name: getattr(artifact, field.name) for field in fields(Artifact)}
     if artifact.state in (ArtifactState.BROKEN, ArtifactState.MISSING):
-        fresh = dict.fromkeys(("order_id", "size", "sha256", "content_type", "checksum", "details"))
-        fresh |= dict.fromkeys(("delivered_at", "verified_at"))
-        values |= {**fresh, "state": ArtifactState.EXPECTED, "reason": ""}
+        values |= _fresh()
     tx.run(sa.insert(artifacts).values(**{**values, "generation": generation}))
+
+
+def _fresh() -> dict[str, Any]:
+    """What an artifact is before anything came; facts of lost bytes would refuse better ones."""
+    unknown = dict.fromkeys(("order_id", "size", "sha256", "content_type", "checksum", "details"))
+    times = dict.fromkeys(("delivered_at", "verified_at"))
+    return {**unknown, **times, "state": ArtifactState.EXPECTED, "reason": ""}
 
 
 def _settle(tx: Tx, artifact: Artifact, **values: Any) -> None:

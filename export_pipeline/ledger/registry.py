@@ -11,12 +11,15 @@ import sqlalchemy as sa
 from export_pipeline.errors import UnknownScan
 from export_pipeline.ledger import events
 from export_pipeline.ledger.database import Tx, in_chunks
+from export_pipeline.ledger.orders import NEVER
 from export_pipeline.ledger.reports import unreported_scans
-from export_pipeline.ledger.rows import Scan, ScanState
-from export_pipeline.ledger.schema import scans
+from export_pipeline.ledger.rows import OrderState, QueueClass, Scan, ScanState
+from export_pipeline.ledger.schema import orders, scans
 from export_pipeline.scans import ScanKey
 
 SETTLED = (ScanState.ARCHIVED, ScanState.PARTIAL, ScanState.FAILED, ScanState.EXPIRED)
+RETIRED = (ScanState.ARCHIVED, ScanState.PARTIAL, ScanState.EXPIRED)
+"""What makes room for others in Dagster: a failed scan stays in sight, somebody must act."""
 
 
 def register(
@@ -170,16 +173,52 @@ def activate(tx: Tx, scan_id: int) -> None:
 def admit(tx: Tx, vendor: str, *, active_limit: int, chunk: int) -> list[Scan]:
     """Choose up to `chunk` scans for a partition key and mark them admitted.
 
-    Those asked for by `activate` and those already ordered go first and ignore the limit; others
-    as long as fewer than `active_limit` are admitted.
+    Those asked for by `activate` and those ordered by hand go first and ignore the limit; others
+    as long as fewer than `active_limit` are admitted: ordered ones as the queue has them, then
+    registered ones, soonest to expire first.
     """
-    waiting = sa.select(scans).where(_waiting(vendor)).order_by(scans.c.id)
-    chosen = tx.all(waiting.where(_URGENT).limit(chunk))
+    is_urgent = sa.or_(scans.c.activate, scans.c.id.in_(_ordered_by_hand(vendor)))
+    waiting = sa.select(scans.c.id).where(_waiting(vendor))
+    chosen = _ids(tx, waiting.where(is_urgent).order_by(scans.c.id).limit(chunk))
     room = min(chunk - len(chosen), active_limit - count_active(tx, vendor) - len(chosen))
     if room > 0:
-        chosen += tx.all(waiting.where(sa.not_(_URGENT)).limit(room))
-    mark_admitted(tx, [row.id for row in chosen])
-    return [to_scan(row) for row in chosen]
+        others = waiting.where(scans.c.id.not_in(chosen))
+        chosen += _ids(tx, _by_turn(others, vendor).limit(room))
+    mark_admitted(tx, chosen)
+    found = {scan.id: scan for scan in by_ids(tx, chosen)}
+    return [found[scan_id] for scan_id in chosen]
+
+
+def _ids(tx: Tx, query: sa.Select[Any]) -> list[int]:
+    return [row.id for row in tx.all(query)]
+
+
+def _ordered_by_hand(vendor: str) -> sa.Select[Any]:
+    open_orders = sa.select(orders.c.scan_id).where(_is_open(vendor))
+    return open_orders.where(orders.c.queue_class == QueueClass.HAND)
+
+
+def _by_turn(waiting: sa.Select[Any], vendor: str) -> sa.Select[Any]:
+    turns = (
+        sa.select(
+            orders.c.scan_id,
+            sa.func.min(orders.c.queue_class).label("queue_class"),
+            sa.func.min(orders.c.expires_at).label("expires_at"),
+        )
+        .where(_is_open(vendor))
+        .group_by(orders.c.scan_id)
+        .subquery()
+    )
+    return waiting.outerjoin_from(scans, turns, turns.c.scan_id == scans.c.id).order_by(
+        scans.c.state != ScanState.ORDERED,
+        sa.func.coalesce(turns.c.queue_class, QueueClass.HAND),  # all came: it is to be sealed
+        sa.func.coalesce(turns.c.expires_at, scans.c.expires_at, NEVER),
+        scans.c.id,
+    )
+
+
+def _is_open(vendor: str) -> sa.ColumnElement[bool]:
+    return sa.and_(orders.c.vendor == vendor, orders.c.state != OrderState.CLOSED)
 
 
 def mark_admitted(tx: Tx, scan_ids: Sequence[int]) -> None:
@@ -193,9 +232,10 @@ def mark_admitted(tx: Tx, scan_ids: Sequence[int]) -> None:
 
 
 def retire(tx: Tx, vendor: str, *, active_limit: int, chunk: int) -> list[Scan]:
-    """Choose settled scans, first admitted first, whose partition keys make room for others.
+    """Choose sealed and expired scans whose partition keys make room for others.
 
-    A scan with an outstanding report keeps its key, under which the report will be shown.
+    Those admitted first go first. A scan with an outstanding report keeps its key, under which
+    the report will be shown.
     """
     waiting = sa.select(scans.c.id).where(_waiting(vendor)).limit(chunk)
     others = tx.connection.execute(sa.select(sa.func.count()).select_from(waiting.subquery()))
@@ -207,7 +247,7 @@ def retire(tx: Tx, vendor: str, *, active_limit: int, chunk: int) -> list[Scan]:
         .where(
             scans.c.vendor == vendor,
             scans.c.admitted_at.is_not(None),
-            scans.c.state.in_([ScanState.ARCHIVED, ScanState.EXPIRED]),
+            scans.c.state.in_(RETIRED),
             scans.c.id.not_in(unreported_scans(vendor)),
         )
         .order_by(scans.c.admitted_at, scans.c.id)
@@ -223,14 +263,10 @@ def retire(tx: Tx, vendor: str, *, active_limit: int, chunk: int) -> list[Scan]:
     return retired
 
 
-_URGENT = sa.or_(scans.c.activate, scans.c.state == ScanState.ORDERED)
-
-
 def _waiting(vendor: str) -> sa.ColumnElement[bool]:
     never_shown = sa.and_(scans.c.retired_at.is_(None), scans.c.state == ScanState.REGISTERED)
-    return sa.and_(
-        scans.c.vendor == vendor, scans.c.admitted_at.is_(None), sa.or_(_URGENT, never_shown)
-    )
+    wanted = sa.or_(scans.c.activate, scans.c.state == ScanState.ORDERED, never_shown)
+    return sa.and_(scans.c.vendor == vendor, scans.c.admitted_at.is_(None), wanted)
 
 
 def count_active(tx: Tx, vendor: str) -> int:

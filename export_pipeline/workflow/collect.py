@@ -9,12 +9,14 @@ from export_pipeline.errors import BadInput, StoreError
 from export_pipeline.ledger import artifacts, events, inbox, orders, registry
 from export_pipeline.ledger.database import Tx
 from export_pipeline.ledger.rows import Artifact, ArtifactState, Letter, Order, Outcome, Scan
+from export_pipeline.storage.store import Store
 from export_pipeline.transfer.concurrency import all_of
 from export_pipeline.vendors.vendor import Completion
 from export_pipeline.workflow.decide import after_undelivered
 from export_pipeline.workflow.pipeline import Pipeline
 from export_pipeline.workflow.seal import seal_if_possible
 from export_pipeline.workflow.settle import close
+from export_pipeline.workflow.targets import endpoints
 
 LEASE_SECONDS = 120.0
 """How long a collector may work on one order before another may take it over."""
@@ -25,11 +27,15 @@ LETTERS_PER_TURN = 500
 
 @dataclass(frozen=True)
 class Looked:
-    """What the store holds of an order: each artifact with the verdict on its bytes."""
+    """What the store holds of an order: each artifact with the verdict on its bytes.
+
+    `checksums` are the store's own of what passed, where it has any.
+    """
 
     order: Order
     scan: Scan
     verdicts: Mapping[str, Verdict]
+    checksums: Mapping[str, str | None]
 
 
 async def read_completions(pipeline: Pipeline, limit: int = LETTERS_PER_TURN) -> int:
@@ -53,9 +59,9 @@ def _read_completion(tx: Tx, pipeline: Pipeline, letter: Letter) -> None:
     order = orders.get(tx, letter.subject)
     if order is None:
         raise BadInput(f"no order {letter.subject} in this ledger")
-    files = artifacts.of_order(tx, order.id)
-    endpoints = {one.name: pipeline.addresses.upload(order.id, one.name).url for one in files}
-    note_completion(tx, order.id, pipeline.vendor.read_completion(letter.body, endpoints))
+    scan, files = _of_order(tx, order)
+    named = endpoints(pipeline, scan, order, files)
+    note_completion(tx, order.id, pipeline.vendor.read_completion(letter.body, named))
 
 
 def note_completion(tx: Tx, order_id: str, completion: Completion) -> None:
@@ -108,19 +114,31 @@ async def _look(pipeline: Pipeline, order: Order) -> Looked:
     scan, files = await pipeline.ledger.look(_of_order, order)
     gate = asyncio.Semaphore(FILES_AT_ONCE)
     verdicts: dict[str, Verdict] = {}
+    checksums: dict[str, str | None] = {}
 
     async def look_at(artifact: Artifact) -> None:
+        key = pipeline.key(scan, order.generation, artifact.name)
         async with gate:
-            verdicts[artifact.name] = await verify(
+            verdict = await verify(
                 pipeline.store,
-                pipeline.key(scan, order.generation, artifact.name),
+                key,
                 pipeline.kind(artifact.kind).opener,
                 expected_size=artifact.size,
                 expected_sha256=artifact.sha256,
             )
+            if verdict.passed:
+                checksums[artifact.name] = await _checksum(pipeline.store, key)
+        verdicts[artifact.name] = verdict
 
     await all_of(*[look_at(one) for one in files if one.state == ArtifactState.EXPECTED])
-    return Looked(order, scan, verdicts)
+    return Looked(order, scan, verdicts, checksums)
+
+
+async def _checksum(store: Store, key: str) -> str | None:
+    if not store.capabilities.signs_uploads:
+        return None  # a folder has none, and a look for it would cost each file a call
+    found = await store.stat(key)
+    return None if found is None else found.checksum
 
 
 def _of_order(tx: Tx, order: Order) -> tuple[Scan, list[Artifact]]:
@@ -136,7 +154,7 @@ def _settle(tx: Tx, pipeline: Pipeline, looked: Looked) -> bool:
         return False
     files = [one for one in artifacts.of_order(tx, order.id) if one.name in looked.verdicts]
     for artifact in files:
-        _record(tx, pipeline, artifact, looked.verdicts[artifact.name])
+        _record(tx, pipeline, artifact, looked)
     undelivered = [one for one in files if not looked.verdicts[one.name].present]
     deadline = order.deadline or tx.now
     if undelivered and order.completion is None and tx.now < deadline:
@@ -157,7 +175,8 @@ def _settle(tx: Tx, pipeline: Pipeline, looked: Looked) -> bool:
     return close(tx, looked.scan, order, outcome, reason, step)
 
 
-def _record(tx: Tx, pipeline: Pipeline, artifact: Artifact, verdict: Verdict) -> None:
+def _record(tx: Tx, pipeline: Pipeline, artifact: Artifact, looked: Looked) -> None:
+    verdict = looked.verdicts[artifact.name]
     if verdict.passed:
         artifacts.verified(
             tx,
@@ -165,6 +184,7 @@ def _record(tx: Tx, pipeline: Pipeline, artifact: Artifact, verdict: Verdict) ->
             size=verdict.size,
             sha256=verdict.sha256,
             content_type=pipeline.kind(artifact.kind).media_type,
+            checksum=looked.checksums[artifact.name],
             details={"checks": verdict.checks, "opened": verdict.details},
         )
     elif verdict.present:

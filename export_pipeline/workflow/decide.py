@@ -1,6 +1,6 @@
 """What follows from what was seen: pure decisions, tested with plain values."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from export_pipeline.ledger.rows import Artifact, ArtifactState
@@ -51,12 +51,13 @@ def after_undelivered(
 
 
 def after_refusal(
-    ordered: Sequence[Artifact], named_kinds: Sequence[str]
+    ordered: Sequence[Artifact], named_kinds: Sequence[str], vendor_names: Collection[str] = ()
 ) -> tuple[NextStep, list[list[Artifact]]]:
     """What to do when the vendor refuses an order as it is.
 
-    Kinds that the refusal names, or the only artifact of the order, are settled: absent where the
-    scan may not have them, missing where it should. Otherwise nothing tells which one is to
+    Artifacts that the refusal names by `vendor_names`, of other kinds those that it names by kind,
+    or the only artifact of the order, are settled: absent where the scan may not have them,
+    missing where it should. Otherwise nothing tells which one is to
     blame: the certain ones are ordered together and each uncertain one alone, so that one
     refusal costs no artifact that the vendor would have given.
 
@@ -65,7 +66,13 @@ def after_refusal(
     """
     uncertain = [one for one in ordered if one.availability == Availability.UNKNOWN]
     certain = [one for one in ordered if one.availability != Availability.UNKNOWN]
-    blamed = [one for one in ordered if one.kind in named_kinds]
+    singled_out = {one.kind for one in ordered if one.vendor_name in vendor_names}
+    blamed = [
+        one
+        for one in ordered
+        if one.vendor_name in vendor_names
+        or (one.kind in named_kinds and one.kind not in singled_out)
+    ]
     if not blamed and (len(ordered) == 1 or not uncertain):
         blamed = list(ordered)
     if blamed:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 from enum import StrEnum
 
-from export_pipeline.ledger import artifacts, generations, orders, registry
+from export_pipeline.ledger import artifacts, events, generations, orders, registry
 from export_pipeline.ledger.database import Tx
 from export_pipeline.ledger.rows import (
     ArtifactState,
@@ -66,27 +66,50 @@ def request(
     return Requested.QUEUED if placed else Requested.OPEN
 
 
-def retry(tx: Tx, vendor: Vendor, scan: Scan, *, queue_class: QueueClass) -> Requested:
-    """Order again only what is missing of a failed scan; what arrived is left as it is."""
+def retry(
+    tx: Tx,
+    vendor: Vendor,
+    scan: Scan,
+    *,
+    queue_class: QueueClass,
+    kinds: Collection[str] | None = None,
+) -> Requested:
+    """Order again only what is missing of a failed scan; what arrived is left as it is.
+
+    Args:
+        kinds: the artifact kinds wanted; None for all.
+    """
     generation = generations.current(tx, scan)
     if scan.state != ScanState.FAILED or generation is None:
-        return request(tx, vendor, scan, queue_class=queue_class)
+        wants_bag = kinds is None
+        return request(tx, vendor, scan, queue_class=queue_class, kinds=kinds, wants_bag=wants_bag)
     number = generation.number
+    if kinds is None:
+        generations.want_bag(tx, scan.id, number)
     lost = [
         one
         for one in artifacts.of_generation(tx, scan.id, number)
         # What could not be ordered is planned anew.
-        if one.state == ArtifactState.MISSING and one.availability != Availability.MISSING
+        if one.state == ArtifactState.MISSING
+        and one.availability != Availability.MISSING
+        and (kinds is None or one.kind in kinds)
     ]
     artifacts.expect_again(tx, lost)
     before = orders.of_scan(tx, scan.id, number)
     attempt = max((order.attempt for order in before), default=0) + 1
     registry.settle(tx, scan.id, ScanState.ORDERED)
     placed = order_artifacts(
-        tx, vendor, scan, number, None, attempt=attempt, queue_class=queue_class
+        tx, vendor, scan, number, kinds, attempt=attempt, queue_class=queue_class
     )
     finish(tx, scan, number)
     return Requested.QUEUED if placed else Requested.OPEN
+
+
+def put_back(tx: Tx, vendor: Vendor, scan: Scan, *, queue_class: QueueClass, why: str) -> Requested:
+    """Order an expired scan once more: the vendor's 404 may have been about a wrong address."""
+    events.record(tx, scan.id, "put back", reason=why)
+    registry.settle(tx, scan.id, ScanState.FAILED, scan.reason)
+    return retry(tx, vendor, registry.by_id(tx, scan.id), queue_class=queue_class)
 
 
 def order_artifacts(

@@ -1,37 +1,45 @@
 """Register scans from the inbox, and queue those that nobody has asked for yet."""
 
 from export_pipeline.errors import BadInput
-from export_pipeline.ledger import events, inbox, registry
+from export_pipeline.ledger import events, inbox, registry, reports
 from export_pipeline.ledger.database import Tx
 from export_pipeline.ledger.rows import Letter, QueueClass, Scan, ScanState
 from export_pipeline.scans import ScanKey
 from export_pipeline.settings import Settings
 from export_pipeline.vendors.vendor import Vendor
-from export_pipeline.workflow.order import request
+from export_pipeline.workflow import describe
+from export_pipeline.workflow.order import put_back, request
+from export_pipeline.workflow.settle import report
 
 
 def read_registrations(tx: Tx, vendor: Vendor, settings: Settings, limit: int) -> list[Scan]:
     """Register the scans of up to `limit` webhooks, and order them where the settings say so.
 
     A webhook that comes twice changes nothing the second time; one that cannot be read is set
-    aside with the reason.
+    aside with the reason. A new webhook of an expired scan shows that the vendor has it after all;
+    where the settings leave ordering to others (an import), it stays expired.
     """
     registered = []
     for letter in inbox.unhandled(tx, vendor.name, inbox.SCANS, limit):
         try:
-            scan = _register(tx, vendor, letter)
+            scan = _register(tx, vendor, letter, settings)
         except BadInput as error:
             inbox.reject(tx, letter.id, str(error))
             continue
         inbox.handled(tx, [letter.id])
         if scan is not None:
             registered.append(scan)
-            if settings.order_on_webhook and scan.state == ScanState.REGISTERED:
-                request(tx, vendor, scan, queue_class=QueueClass.WEBHOOK)
     return registered
 
 
-def _register(tx: Tx, vendor: Vendor, letter: Letter) -> Scan | None:
+def _order(tx: Tx, vendor: Vendor, scan: Scan) -> None:
+    if scan.state == ScanState.REGISTERED:
+        request(tx, vendor, scan, queue_class=QueueClass.WEBHOOK)
+    elif scan.state == ScanState.EXPIRED:
+        put_back(tx, vendor, scan, queue_class=QueueClass.WEBHOOK, why="a new webhook came")
+
+
+def _register(tx: Tx, vendor: Vendor, letter: Letter, settings: Settings) -> Scan | None:
     found = vendor.read_registration(letter.subject, letter.body)
     if found is None:
         return None
@@ -42,7 +50,11 @@ def _register(tx: Tx, vendor: Vendor, letter: Letter) -> Scan | None:
     if found.failure and scan.state == ScanState.REGISTERED:
         registry.settle(tx, scan.id, ScanState.FAILED, found.failure)
         events.record(tx, scan.id, "failed at the vendor", reason=found.failure)
+        shown = (reports.FAILED, {"reason": found.failure})
+        report(tx, scan, scan.generation, describe.BAG, shown)
         return registry.by_id(tx, scan.id)
+    if settings.order_on_webhook and not found.failure:
+        _order(tx, vendor, scan)
     return scan
 
 

@@ -6,7 +6,7 @@ from export_pipeline.ledger import registry, summary
 from export_pipeline.ledger.database import Ledger, Tx
 from export_pipeline.ledger.rows import QueueClass, Scan, ScanState
 from export_pipeline.vendors.vendor import Vendor
-from export_pipeline.workflow.order import Requested, request, retry
+from export_pipeline.workflow.order import Requested, put_back, request, retry
 from export_pipeline.workflow.pipeline import Pipeline
 from export_pipeline.workflow.renew import renew_sealed
 
@@ -22,19 +22,28 @@ async def retry_scan(pipeline: Pipeline, scan: Scan, *, new_generation: bool, na
         scan: in any state.
         new_generation: let a sealed scan go on in its next generation: a partial one with only
             what is missing ordered, an archived one, if it was named, from the start.
-        named: whether a person named this scan.
+        named: whether a person named this scan; only then is an expired one asked for again.
     """
     if new_generation and scan.state == ScanState.PARTIAL:
         renewed = await renew_sealed(pipeline, scan, QueueClass.HAND)
         return Requested.QUEUED if renewed else COMPLETE
     if new_generation and named and scan.state == ScanState.ARCHIVED:
         return await pipeline.ledger.apply(_once_more, pipeline.vendor, scan)
+    if named and scan.state == ScanState.EXPIRED:
+        return await pipeline.ledger.apply(_put_back, pipeline.vendor, scan)
     return await pipeline.ledger.apply(_retry, pipeline.vendor, scan)
 
 
 def _once_more(tx: Tx, vendor: Vendor, scan: Scan) -> Requested:
     current = registry.by_id(tx, scan.id)
     return request(tx, vendor, current, queue_class=QueueClass.HAND, new_generation=True)
+
+
+def _put_back(tx: Tx, vendor: Vendor, scan: Scan) -> Requested:
+    current = registry.by_id(tx, scan.id)
+    if current.state != ScanState.EXPIRED:
+        return _retry(tx, vendor, current)
+    return put_back(tx, vendor, current, queue_class=QueueClass.HAND, why="named by hand")
 
 
 def _retry(tx: Tx, vendor: Vendor, scan: Scan) -> Requested:

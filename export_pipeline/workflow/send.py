@@ -22,12 +22,12 @@ from export_pipeline.errors import (
 from export_pipeline.ledger import artifacts, events, orders, quotas, registry
 from export_pipeline.ledger.database import Tx
 from export_pipeline.ledger.rows import Artifact, Order, OrderState, Outcome, Scan
-from export_pipeline.storage.store import UploadTarget
 from export_pipeline.vendors.vendor import Placement, Receipt
 from export_pipeline.workflow.decide import NextStep, after_refusal, after_undelivered
 from export_pipeline.workflow.pipeline import Pipeline
 from export_pipeline.workflow.seal import seal_if_possible
 from export_pipeline.workflow.settle import close, close_gone
+from export_pipeline.workflow.targets import upload_target
 
 SENDING_SECONDS = 120.0
 """How long a send may take before another process sends the same order, by the same id."""
@@ -179,14 +179,14 @@ async def send(pipeline: Pipeline, order: Order, is_on_time: OnTime = lambda: Tr
     except StoreError as error:
         # No URL can be signed for the order's whole time: nothing is sent before that is mended.
         pause = backoff(order.sends, random.random())  # noqa: S311  guards nothing
-        await pipeline.ledger.apply(_not_sent, order, str(error), pause)
+        await pipeline.ledger.apply(_not_sent, order, str(error), pause, restart=True)
         return
     try:
         receipt = await pipeline.vendor.place(placement)
     except DuplicateOrder as error:
         receipt = Receipt(request_id=error.request_id)
     except TurnMissed as error:
-        await pipeline.ledger.apply(_not_sent, order, str(error), 0.0)
+        await pipeline.ledger.apply(_not_sent, order, str(error), 0.0, restart=False)
         return
     except (VendorError, ConfigError) as error:
         scan = placement.scan
@@ -196,9 +196,9 @@ async def send(pipeline: Pipeline, order: Order, is_on_time: OnTime = lambda: Tr
     await pipeline.ledger.apply(_accepted, pipeline, order, receipt)
 
 
-def _not_sent(tx: Tx, order: Order, reason: str, pause: float) -> None:
+def _not_sent(tx: Tx, order: Order, reason: str, pause: float, *, restart: bool) -> None:
     events.record(tx, order.scan_id, "not sent", order.id, reason=reason)
-    orders.back_to_queue(tx, order.id, not_before=tx.now + pause, reason=reason, restart=True)
+    orders.back_to_queue(tx, order.id, not_before=tx.now + pause, reason=reason, restart=restart)
 
 
 def _placement(
@@ -210,7 +210,7 @@ def _placement(
         Placement(
             order=order,
             scan=scan,
-            targets={one.name: _target(pipeline, scan, order, one) for one in files},
+            targets={one.name: upload_target(pipeline, scan, order, one) for one in files},
             vendor_names={one.name: one.vendor_name for one in files},
             kinds={one.name: one.kind for one in files},
             completion=pipeline.addresses.order_webhook(order),
@@ -218,12 +218,6 @@ def _placement(
         ),
         files,
     )
-
-
-def _target(pipeline: Pipeline, scan: Scan, order: Order, artifact: Artifact) -> UploadTarget:
-    key = pipeline.key(scan, order.generation, artifact.name)
-    signed = pipeline.store.sign_upload(key, seconds=pipeline.settings.order_deadline)
-    return signed or pipeline.addresses.upload(order.id, artifact.name)
 
 
 def _accepted(tx: Tx, pipeline: Pipeline, order: Order, receipt: Receipt) -> None:
@@ -252,16 +246,16 @@ def _not_accepted(
         return False  # the completion came meanwhile: the order is with the vendor after all
     if isinstance(error, OrderRefused):
         kinds = [one.kind for one in files if one.kind in error.fields]
-        step, again = after_refusal(files, kinds)
+        step, again = after_refusal(files, kinds, error.vendor_names)
         if isinstance(error, OrderInvalid):
             step, again = NextStep(missing=tuple(files)), []
         return close(tx, scan, order, Outcome.REFUSED, str(error), step, again)
     if isinstance(error, ScanGone):
         return close_gone(tx, scan, str(error))
-    is_of_account = isinstance(error, (RateLimited, AuthenticationFailed, ConfigError))
-    if is_of_account:
+    needs_person = isinstance(error, (AuthenticationFailed, ConfigError))
+    if needs_person or isinstance(error, RateLimited):
         quotas.cool_down(tx, order.vendor, order.account, _rest_seconds(error), str(error))
-    elif current.deadline is not None and tx.now >= current.deadline:
+    if not needs_person and current.deadline is not None and tx.now >= current.deadline:
         attempts = pipeline.settings.attempts
         step = after_undelivered(
             files, attempt=order.attempt, attempts=attempts, others_arrived=False
@@ -269,7 +263,7 @@ def _not_accepted(
         return close(tx, scan, order, Outcome.FAILED, str(error), step)
     not_before = tx.now + backoff(order.sends, random.random())  # noqa: S311  guards nothing
     orders.back_to_queue(
-        tx, order.id, not_before=not_before, reason=str(error), restart=is_of_account
+        tx, order.id, not_before=not_before, reason=str(error), restart=needs_person
     )
     return False
 

@@ -48,6 +48,7 @@ def close(
         artifacts.missing(tx, artifact, reason)
     for part in (step.again, *again):
         if part:
+            artifacts.expect_again(tx, part)
             names = [artifact.name for artifact in part]
             attempt, queue_class = order.attempt + 1, order.queue_class
             queue(tx, scan, order.generation, names, attempt=attempt, queue_class=queue_class)

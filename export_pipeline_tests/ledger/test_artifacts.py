@@ -99,6 +99,18 @@ def test_a_missing_artifact_can_be_expected_again_and_ordered(
         assert [one.name for one in artifacts.of_order(tx, order_id)] == ["pdf_report"]
 
 
+def test_an_artifact_that_is_expected_again_has_no_facts_of_what_was_lost(
+    ledger: Ledger, scan: Scan, order_id: str
+) -> None:
+    with ledger.write() as tx:
+        before = artifacts.of_generation(tx, scan.id, 1)
+        artifacts.assign(tx, scan.id, 1, NAMES, order_id)
+        artifacts.delivered(tx, order_id, "overview", size=3, sha256="ab")
+        artifacts.missing(tx, artifacts.of_order(tx, order_id)[0], "arrived broken")
+        artifacts.expect_again(tx, artifacts.of_order(tx, order_id))
+        assert artifacts.of_generation(tx, scan.id, 1) == before
+
+
 def test_placeholders_are_withdrawn(ledger: Ledger, scan: Scan, order_id: str) -> None:
     with ledger.write() as tx:
         artifacts.withdraw(tx, artifacts.of_generation(tx, scan.id, 1)[:1])

@@ -1,14 +1,17 @@
 """Collecting: the store's word counts, whatever the vendor says and whoever else is at it."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 
 import pytest
 
-from export_pipeline.errors import StoreUnavailable
+from export_pipeline.errors import StoreError, StoreUnavailable
 from export_pipeline.ledger import inbox, orders
 from export_pipeline.ledger.rows import OrderState, Scan, ScanState
 from export_pipeline.storage.local import LocalStore
+from export_pipeline.storage.store import StoredObject, UploadTarget
 from export_pipeline.workflow.collect import (
     LEASE_SECONDS,
     _read_completions,
@@ -124,6 +127,78 @@ def test_a_completion_twice_in_one_round_is_one_completion(home: Stepped) -> Non
     home.collect()
     assert home.scan(scan).state == ScanState.ARCHIVED
     assert home.events(scan).count("completed") == 1
+
+
+class SigningStore(LocalStore):
+    """A store to which vendors write by themselves, and which has checksums of its own."""
+
+    capabilities = replace(LocalStore.capabilities, signs_uploads=True)
+    signed = 0
+    has_ended = False
+
+    def sign_upload(self, key: str, *, seconds: float) -> UploadTarget:
+        if self.has_ended:
+            raise StoreError(f"the credential ends within {seconds:.0f} s")
+        self.signed += 1
+        return UploadTarget("PUT", f"https://store.example/{key}?signature={self.signed}")
+
+    async def stat(self, key: str) -> StoredObject | None:
+        found = await super().stat(key)
+        return found and replace(found, checksum=f"sha256:{key.rpartition('/')[2]}")
+
+
+def into_store(home: Stepped) -> tuple[SigningStore, Scan]:
+    """An order whose artifacts go straight into a store that signs."""
+    home.store = store = SigningStore(home.home / "archive")
+    return store, home.ordered("essay")
+
+
+def complete_as_ordered(home: Stepped, scan: Scan, unhealthy: str) -> None:
+    """Post the completion with the URLs of the order itself."""
+    order = home.newest(scan)
+    tasks = [
+        {"endpoint": target.url, "isHealthy": name != unhealthy, "httpStatusCode": 201}
+        for name, target in home.vendor.placed[-1].targets.items()
+    ]
+    body = {"completed": True, "developerPayload": order.id, "tasks": tasks}
+    home.write(
+        inbox.receive,
+        vendor="copyleaks",
+        account=order.account,
+        topic=inbox.ORDERS,
+        subject=order.id,
+        headers={},
+        body=json.dumps(body).encode(),
+    )
+
+
+def test_what_is_said_of_deliveries_into_the_store_itself_is_understood(home: Stepped) -> None:
+    """Only the receiver's addresses were compared, so that no delivery was anybody's."""
+    _, scan = into_store(home)
+    home.upload(home.newest(scan), without(home, scan, "overview.json"))
+    complete_as_ordered(home, scan, unhealthy="overview.json")
+    home.collect()
+    [told] = [one for one in home.history(scan) if one.event == "completed"]
+    assert told.detail == {"unhealthy": ["overview.json"]}
+    assert "reported a failed delivery" in home.orders(scan)[0].reason
+
+
+def test_a_completion_counts_though_the_store_signs_nothing_more(home: Stepped) -> None:
+    store, scan = into_store(home)
+    home.upload(home.newest(scan))
+    complete_as_ordered(home, scan, unhealthy="")
+    store.has_ended = True
+    home.collect()
+    assert home.scan(scan).state == ScanState.ARCHIVED
+
+
+def test_the_stores_own_checksum_is_recorded_with_what_was_verified(home: Stepped) -> None:
+    _, scan = into_store(home)
+    home.deliver(home.newest(scan))
+    home.collect()
+    assert home.artifacts(scan)["overview.json"].checksum == "sha256:overview.json"
+    provenance = (home.folder(scan) / "provenance.json").read_text()
+    assert '"store_checksum": "sha256:overview.json"' in provenance
 
 
 def test_a_completion_of_no_order_is_set_aside(home: Stepped) -> None:

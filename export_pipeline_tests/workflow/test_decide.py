@@ -1,6 +1,7 @@
 """What follows from what was seen, on plain values."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -109,6 +110,17 @@ def test_a_named_kind_that_the_scan_should_have_is_missing_and_not_absent() -> N
     pdf, text = artifact("pdf"), artifact("text")
     step, _ = after_refusal([pdf, text], ["pdf"])
     assert step.missing == (pdf,)
+
+
+def test_results_that_are_singled_out_are_blamed_and_no_others_of_their_kind() -> None:
+    pdf, text = artifact("pdf", UNKNOWN), artifact("text")
+    first, second = (
+        replace(artifact(f"results/{one}", kind="results"), vendor_name=one) for one in ("1", "2")
+    )
+    step, again = after_refusal([pdf, text, first, second], ["results", "pdf"], ["2"])
+    assert step.missing == (second,)
+    assert step.absent == (pdf,)
+    assert again == [[text, first]]
 
 
 def test_a_refusal_that_names_nothing_costs_no_artifact() -> None:

@@ -137,6 +137,29 @@ def test_retry_does_not_ask_for_results_whose_ids_nobody_knows(home: Stepped) ->
     assert "results" not in home.names(home.newest(scan))
 
 
+def test_retry_of_a_subset_orders_only_that(home: Stepped) -> None:
+    scan = failed(home)
+    wanted = {"queue_class": QueueClass.HAND, "kinds": {"pdf_report"}}
+    assert home.write(retry, home.vendor, scan, **wanted) == Requested.QUEUED
+    home.send()
+    assert home.asked(home.vendor.placed[-1]) == ["pdf_report.pdf"]
+    home.deliver(home.newest(scan))
+    home.collect()
+    states = home.states(scan)
+    assert states.pop("pdf_report.pdf") == "verified"
+    assert set(states.values()) == {"missing"}
+    assert home.scan(scan).state == ScanState.PARTIAL
+
+
+def test_retry_of_a_subset_of_a_scan_never_ordered_wants_no_bag(home: Stepped) -> None:
+    scan = home.register("essay")
+    home.write(registry.settle, scan.id, ScanState.FAILED, "failed at the vendor")
+    wanted = {"queue_class": QueueClass.HAND, "kinds": {"pdf_report"}}
+    home.write(retry, home.vendor, home.scan(scan), **wanted)
+    assert home.states(scan) == {"pdf_report.pdf": "expected"}
+    assert not home.generation(scan).wants_bag
+
+
 def test_retry_with_nothing_to_order_leaves_the_scan_failed(home: Stepped) -> None:
     """Else it would stand as ordered for ever, with no order that could end it."""
     scan = home.register("essay", results=None, enabled=dict.fromkeys(SINGLES, False))

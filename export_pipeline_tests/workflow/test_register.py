@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from export_pipeline.errors import UnknownScan
-from export_pipeline.ledger import inbox, registry
+from export_pipeline.errors import ScanGone, UnknownScan
+from export_pipeline.ledger import inbox, registry, reports
 from export_pipeline.ledger.rows import QueueClass, Scan, ScanState
 from export_pipeline.scans import ScanKey
 from export_pipeline.workflow.register import queue_registered, read_registrations
@@ -98,6 +98,41 @@ def test_a_scan_that_failed_at_the_vendor_is_shown_as_failed_and_not_ordered(
     assert scan.state == ScanState.FAILED
     assert "The file is empty." in scan.reason
     assert home.orders(scan) == []
+    [told] = home.write(reports.take, "copyleaks", "me", limit=9, seconds=60)
+    assert (told.scan_id, told.asset, told.status) == (scan.id, "bag", reports.FAILED)
+    assert "The file is empty." in told.metadata["reason"]
+
+
+def test_a_new_webhook_puts_an_expired_scan_back_and_orders_it(home: Stepped) -> None:
+    post(home, completed("essay", "r1"))
+    scan = expired(home, read(home)[0])
+    post(home, completed("essay", "r1"))
+    read(home)
+    assert home.newest(scan).queue_class == QueueClass.WEBHOOK
+    assert "put back" in home.events(scan)
+    home.send()
+    home.deliver(home.newest(scan))
+    home.collect()
+    assert home.scan(scan).state == ScanState.ARCHIVED
+
+
+def test_neither_an_import_nor_a_failure_puts_an_expired_scan_back(home: Stepped) -> None:
+    post(home, completed("essay", "r1"))
+    scan = expired(home, read(home)[0])
+    post(home, completed("essay", "r1"))
+    read(home, order_on_webhook=False)
+    error = {"code": 1, "message": "The file is empty."}
+    post(home, {"scannedDocument": {"scanId": "essay"}, "error": error}, status="error")
+    read(home)
+    assert home.scan(scan).state == ScanState.EXPIRED
+
+
+def expired(home: Stepped, scan: Scan) -> Scan:
+    gone = ScanGone("not found", vendor="copyleaks", account="default", scan=scan.scan)
+    home.vendor.answers.append(gone)
+    home.send()
+    assert home.scan(scan).state == ScanState.EXPIRED
+    return home.scan(scan)
 
 
 @pytest.mark.parametrize("name", HOSTILE)

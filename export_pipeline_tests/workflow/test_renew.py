@@ -1,12 +1,15 @@
 """A new generation where the old one cannot be completed as it is."""
 
+from hashlib import sha256
+
 import bagit
 import pytest
 
-from export_pipeline.ledger import registry
-from export_pipeline.ledger.rows import QueueClass, Scan, ScanState
+from export_pipeline.ledger import artifacts, registry
+from export_pipeline.ledger.rows import Order, QueueClass, Scan, ScanState
 from export_pipeline.storage.local import LocalStore
 from export_pipeline.storage.store import StoredObject
+from export_pipeline.workflow.order import Requested, retry
 from export_pipeline.workflow.renew import renew_sealed
 from export_pipeline_tests.workflow.stepped import SINGLES, Stepped
 
@@ -68,6 +71,34 @@ def test_bytes_that_are_always_broken_are_missing_when_the_attempts_are_spent(
     assert f"Export-Missing: {BROKEN}" in (home.folder(scan) / "bag-info.txt").read_text()
     assert home.stored(scan) == home.recorded(scan)
     bagit.Bag(str(home.folder(scan))).validate()
+
+
+def test_a_retry_after_three_broken_attempts_takes_good_bytes(home: Stepped) -> None:
+    """The facts of the broken bytes, which were deleted, made good ones count as broken too."""
+    scan = home.register("essay")
+    home.request(scan)
+    for _ in range(home.settings.attempts):
+        home.send()
+        bring_noted(home, home.newest(scan), b'{"cut')
+    failed = home.scan(scan)
+    assert failed.state == ScanState.FAILED
+    assert home.write(retry, home.vendor, failed, queue_class=QueueClass.HAND) == Requested.QUEUED
+    home.send()
+    home.deliver(home.newest(scan))
+    home.collect()
+    assert home.scan(scan).state == ScanState.ARCHIVED
+    assert home.stored(scan) == home.recorded(scan)
+    bagit.Bag(str(home.folder(scan))).validate()
+
+
+def bring_noted(home: Stepped, order: Order, content: bytes) -> None:
+    """Bring these bytes for every artifact, noted with size and digest as the receiver does."""
+    home.upload(order, content=content)
+    digest = sha256(content).hexdigest()
+    for name in home.names(order):
+        home.write(artifacts.delivered, order.id, name, size=len(content), sha256=digest)
+    home.complete(order)
+    home.collect()
 
 
 def test_a_broken_subset_is_renewed_though_nobody_wants_the_bag(home: Stepped) -> None:

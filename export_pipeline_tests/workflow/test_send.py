@@ -39,9 +39,9 @@ def error(kind: type[VendorError], text: str = "so the vendor says") -> VendorEr
     return kind(text, vendor="copyleaks", account="default", scan="essay")
 
 
-def refusal(*fields: str) -> VendorError:
+def refusal(*fields: str, vendor_names: tuple[str, ...] = ()) -> VendorError:
     made = OrderRefused("no", vendor="copyleaks", account="default")
-    made.fields = fields
+    made.fields, made.vendor_names = fields, vendor_names
     return made
 
 
@@ -223,6 +223,45 @@ def test_a_vendor_down_past_the_deadline_gets_the_next_attempt(home: Stepped) ->
     assert home.newest(scan).attempt == 2
 
 
+def test_an_order_limited_past_its_deadline_gets_the_next_attempt(home: Stepped) -> None:
+    """Each 429 began the order's time anew, so that it never ended."""
+    scan = home.register("essay")
+    home.request(scan)
+    home.vendor.answers.extend([limited(None)] * 2)
+    home.send(seconds=1)
+    first = home.newest(scan).deadline
+    home.now += home.settings.order_deadline
+    home.send(seconds=3 * MINUTE)
+    assert [one.order.attempt for one in home.vendor.placed] == [1, 1, 2]
+    second = home.newest(scan).deadline
+    assert first is not None
+    assert second is not None
+    assert second >= first + home.settings.order_deadline
+
+
+def test_a_vendor_that_limits_every_call_fails_the_scan_in_the_end(home: Stepped) -> None:
+    scan = home.register("essay")
+    home.request(scan)
+    home.vendor.answers.extend([limited(None)] * 100)
+    for _ in range(2 * home.settings.attempts):
+        home.send(seconds=1)
+        home.now += home.settings.order_deadline
+    assert home.scan(scan).state == ScanState.FAILED
+    assert "slow down" in home.scan(scan).reason
+
+
+def test_a_turn_that_passed_leaves_the_deadline_as_it_is(home: Stepped) -> None:
+    scan = home.register("essay")
+    home.request(scan)
+    home.vendor.answers.append(TurnMissed("the turn had passed"))
+    began = home.now
+    home.send(seconds=MINUTE)
+    assert len(home.vendor.placed) == 2
+    deadline = home.newest(scan).deadline
+    assert deadline is not None
+    assert deadline <= began + 1 + home.settings.order_deadline
+
+
 def test_a_vendor_down_for_all_attempts_fails_the_scan_and_blames_no_absence(
     home: Stepped,
 ) -> None:
@@ -317,6 +356,20 @@ def test_a_refused_certain_artifact_is_missing_with_the_vendors_reason(home: Ste
     home.collect()
     assert home.scan(scan).state == ScanState.PARTIAL
     assert "overview.json" in home.scan(scan).reason
+
+
+def test_a_refused_result_costs_that_result_alone(home: Stepped) -> None:
+    """All results of the order were given up for one."""
+    scan = home.register("essay", results=["r1", "r2", "r3"])
+    home.request(scan)
+    home.vendor.answers.append(refusal("results", vendor_names=("r2",)))
+    home.send()
+    home.deliver(home.newest(scan))
+    home.collect()
+    states = home.states(scan)
+    assert states.pop("results/r2.json") == "missing"
+    assert set(states.values()) == {"verified"}
+    assert len(home.vendor.placed) == 2
 
 
 def test_nothing_is_sent_while_no_url_can_be_signed_for_as_long_as_it_is_needed(

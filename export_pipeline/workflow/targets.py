@@ -1,0 +1,33 @@
+"""Where a vendor writes an artifact: straight into a store that signs, else to our receiver."""
+
+from collections.abc import Sequence
+
+from export_pipeline.errors import StoreError
+from export_pipeline.ledger.rows import Artifact, Order, Scan
+from export_pipeline.storage.store import UploadTarget
+from export_pipeline.workflow.pipeline import Pipeline
+
+
+def upload_target(pipeline: Pipeline, scan: Scan, order: Order, artifact: Artifact) -> UploadTarget:
+    """The target that the order names for the artifact.
+
+    Raises:
+        StoreError: the store cannot sign a URL for the order's whole time.
+    """
+    key = pipeline.key(scan, order.generation, artifact.name)
+    signed = pipeline.store.sign_upload(key, seconds=pipeline.settings.order_deadline)
+    return signed or pipeline.addresses.upload(order.id, artifact.name)
+
+
+def endpoints(
+    pipeline: Pipeline, scan: Scan, order: Order, files: Sequence[Artifact]
+) -> dict[str, str]:
+    """Artifact name -> URL that the order named, up to the query, which each signing makes anew."""
+    return {one.name: _url(pipeline, scan, order, one) for one in files}
+
+
+def _url(pipeline: Pipeline, scan: Scan, order: Order, artifact: Artifact) -> str:
+    try:
+        return upload_target(pipeline, scan, order, artifact).url
+    except StoreError:  # what the vendor says of it is lost: the store itself is looked at anyway
+        return pipeline.addresses.upload(order.id, artifact.name).url
