@@ -1,5 +1,6 @@
 """The demo's home: a ledger, a receiver key, Dagster's configuration, logs."""
 
+import json
 import os
 import shlex
 from collections.abc import Mapping
@@ -54,7 +55,12 @@ class DemoHome:
         make_ledger(self.settings.ledger_url).close()
         for folder in (self.logs, self.dagster):
             folder.mkdir(exist_ok=True)
-        (self.dagster / "dagster.yaml").write_text(DAGSTER)
+        (self.dagster / "dagster.yaml").write_text(DAGSTER + self._storage())
+
+    def _storage(self) -> str:
+        where = {"module": "export_pipeline.defs.event_log", "class": "BatchingStorage"}
+        config = {"base_dir": str(self.dagster / "storage")}
+        return f"storage: {json.dumps({'custom': {**where, 'config': config}})}\n"
 
     def write_variables(self, variables: Mapping[str, str]) -> None:
         """Leave a file that a shell can source, for commands that ask the demo's servers."""

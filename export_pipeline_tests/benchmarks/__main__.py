@@ -8,13 +8,14 @@ from typing import Any
 
 from rich.console import Console
 
-from export_pipeline_tests.benchmarks import archive, quota, receiver
+from export_pipeline_tests.benchmarks import archive, crash, quota, receiver
 
 BENCHMARKS: Mapping[str, tuple[Callable[[], dict[str, Any]], Callable[[Any, Console], None]]] = {
     "receiver": (receiver.measure, receiver.show),
 }
 WITH_OPTIONS: Mapping[str, Callable[[Sequence[str]], None]] = {
     "archive": archive.main,
+    "crash": crash.main,
     "quota": quota.main,
 }
 """Those that read their own options and print by themselves."""

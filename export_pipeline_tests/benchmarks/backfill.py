@@ -53,8 +53,10 @@ def launch(place: Home, assets: Sequence[str], keys: Sequence[str]) -> Iterator[
         told = _ask(url, _MUTATION, {"b": params})["launchPartitionBackfill"]
         if told["__typename"] != "LaunchBackfillSuccess":
             raise RuntimeError(f"the backfill was not launched: {told}")
-        yield Backfill(place, dagster, began, cpu)
-        dagster.end(signal.SIGINT)
+        try:
+            yield Backfill(place, dagster, began, cpu)
+        finally:
+            dagster.end(signal.SIGINT)
 
 
 def _cpu(place: Home, dagster: Process) -> float:

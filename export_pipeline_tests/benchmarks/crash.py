@@ -5,6 +5,7 @@ import json
 import random
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,19 +65,15 @@ def show(result: dict[str, Any], console: Console) -> None:
     console.print(table)
 
 
-def main() -> None:
-    """Run with a time and a seed of one's own."""
-    parser = argparse.ArgumentParser(prog="python -m export_pipeline_tests.benchmarks.crash")
+def main(arguments: Sequence[str]) -> None:
+    """Kill, prove and print."""
+    parser = argparse.ArgumentParser(prog="benchmarks crash", description=__doc__)
     parser.add_argument("--minutes", type=float, default=MINUTES)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    options = parser.parse_args()
-    result = measure(options.minutes, options.seed)
-    if options.json:
+    parser.add_argument("--json", action="store_true", help="one object instead of a table")
+    given = parser.parse_args(arguments)
+    result = measure(given.minutes, given.seed)
+    if given.json:
         print(json.dumps(result))
     else:
         show(result, Console())
-
-
-if __name__ == "__main__":
-    main()

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +16,7 @@ import psutil  # type: ignore[import-untyped]
 
 PYTHON = sys.executable
 POLL_SECONDS = 0.02
+GRACE_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
@@ -66,9 +68,15 @@ class Process:
         return max((_peak_mb(one.pid) for one in below), default=0.0)
 
     def end(self, number: int = signal.SIGTERM) -> Usage:
-        """Ask it to end, and wait."""
+        """Ask it to end, and wait until nothing that it started runs on.
+
+        Dagster's runs outlive it, and would write into a folder that is being removed.
+        """
         if self._used is None:
+            below = psutil.Process(self._process.pid).children(recursive=True)
             self._process.send_signal(number)
+            self.wait()
+            _end(below)
         return self.wait()
 
     def wait(self) -> Usage:
@@ -111,6 +119,14 @@ class Process:
 
 def _heed_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _end(processes: Sequence[psutil.Process]) -> None:
+    _, alive = psutil.wait_procs(processes, timeout=GRACE_SECONDS)
+    for one in alive:
+        with suppress(psutil.NoSuchProcess):
+            one.kill()
+    psutil.wait_procs(alive)
 
 
 def _cpu(process: psutil.Process) -> float:
