@@ -1,6 +1,7 @@
 """What Dagster loads: with no network, no secrets, and nothing set."""
 
 import os
+import warnings
 
 import dagster as dg
 
@@ -9,10 +10,21 @@ from export_pipeline.defs.copyleaks import copyleaks
 from export_pipeline.defs.resources import resources
 from export_pipeline.settings import Settings
 
+
+def _with_code_references(found: dg.Definitions) -> dg.Definitions:
+    """Note of each asset where its code is, for the UI."""
+    with warnings.catch_warnings():
+        # Dagster's mark of it as beta, at each load: what a change could break is one UI link.
+        warnings.filterwarnings("ignore", "(Function|Class) .* in beta", dg.BetaWarning)
+        assets = dg.with_source_code_references(list(found.assets or ()))
+    return dg.Definitions(
+        assets=assets, jobs=found.jobs, sensors=found.sensors, schedules=found.schedules
+    )
+
+
 _settings = Settings.from_env(os.environ)
 
 defs = dg.Definitions.merge(
-    copyleaks(_settings),
-    archive(),
+    _with_code_references(dg.Definitions.merge(copyleaks(_settings), archive())),
     dg.Definitions(resources=resources(), executor=dg.in_process_executor),
 )

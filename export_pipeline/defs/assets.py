@@ -1,6 +1,7 @@
 """A vendor's assets: one multi-asset that orders, waits, and shows what was settled."""
 
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 
 import dagster as dg
 
@@ -12,6 +13,11 @@ from export_pipeline.workflow.describe import BAG
 from export_pipeline.workflow.queue import ORDER
 
 _FILE_KINDS = {"application/pdf": "pdf", "application/json": "json", "text/csv": "csv"}
+
+NIGHTLY = dg.FreshnessPolicy.time_window(
+    fail_window=timedelta(hours=50), warn_window=timedelta(hours=26)
+)
+"""One night, then two nights without a sealed bag, each with two hours for the run."""
 
 
 def vendor_assets(slice_: Slice, batch_size: int) -> dg.AssetsDefinition:
@@ -66,6 +72,7 @@ def _specs(slice_: Slice) -> list[dg.AssetSpec]:
         {"bagit"},
         "The scan's sealed folder in"
         " the store: verified artifacts, a manifest of sha256 checksums and the provenance.",
+        freshness=NIGHTLY,
     )
     return [order, *artifacts, bag]
 
@@ -76,7 +83,12 @@ def _artifact_spec(slice_: Slice, kind: ArtifactKind) -> dg.AssetSpec:
 
 
 def _spec(
-    slice_: Slice, asset: str, deps: Sequence[dg.AssetKey], kinds: set[str], description: str
+    slice_: Slice,
+    asset: str,
+    deps: Sequence[dg.AssetKey],
+    kinds: set[str],
+    description: str,
+    freshness: dg.FreshnessPolicy | None = None,
 ) -> dg.AssetSpec:
     return dg.AssetSpec(
         slice_.key(asset),
@@ -86,6 +98,7 @@ def _spec(
         group_name=slice_.vendor,
         kinds={slice_.vendor, *kinds},
         owners=[OWNER],
+        freshness_policy=freshness,
         partitions_def=slice_.partitions,
     )
 

@@ -1,15 +1,17 @@
 """One run over many scans: order what is selected, wait a while, show what was settled."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import dagster as dg
 
+from export_pipeline.defs.rests import rests
 from export_pipeline.defs.runs import Context
 from export_pipeline.defs.showing import Shower
 from export_pipeline.defs.slices import Slice
-from export_pipeline.errors import BadInput, ConfigError
+from export_pipeline.errors import BadInput, ConfigError, StoreError
 from export_pipeline.ledger import generations, registry, reports
 from export_pipeline.ledger.database import Tx
 from export_pipeline.ledger.rows import (
@@ -21,7 +23,7 @@ from export_pipeline.ledger.rows import (
 )
 from export_pipeline.scans import ScanKey
 from export_pipeline.workflow import describe
-from export_pipeline.workflow.drive import drive
+from export_pipeline.workflow.drive import drive, unsettled
 from export_pipeline.workflow.order import Requested, request, retry
 from export_pipeline.workflow.pipeline import Pipeline
 from export_pipeline.workflow.queue import ORDER
@@ -33,6 +35,7 @@ SCANS_PER_TRANSACTION = 100
 REREADS_AT_ONCE = 8
 FAILURES_SHOWN = 50
 REASONS_SHOWN = 5
+NOTHING_TO_DO = " at the vendor, nothing to do: the collect sensor will materialize them"
 NOT_ORDERED = "nothing is ordered for this scan: materialize `order` first"
 
 
@@ -43,12 +46,13 @@ class Result:
     Args:
         scans: how many were asked for.
         failed: (partition key, asset) -> reason.
-        waiting: partition keys of scans that are still with the vendor.
+        waiting: partition key of a scan that is not settled yet -> what holds it up (the store, or
+            a rest of its account), "" if it only takes its time.
     """
 
     scans: int
     failed: dict[tuple[str, str], str] = field(default_factory=dict)
-    waiting: list[str] = field(default_factory=list)
+    waiting: dict[str, str] = field(default_factory=dict)
 
     def failure(self) -> dg.Failure:
         """What ends a run in which not every scan was settled well: names each, once."""
@@ -59,16 +63,13 @@ class Result:
         more = len(by_scan) - REASONS_SHOWN
         first += f"; and {more} more, shown as failed partitions" if more > 0 else ""
         said = [f"{len(by_scan)} of {self.scans} scans failed: {first}"] if by_scan else []
-        if self.waiting:
-            said.append(
-                f"{len(self.waiting)} still waiting at the vendor, nothing to do: the collect"
-                " sensor will materialize them"
-            )
+        for why, count in Counter(self.waiting.values()).items():
+            said.append(f"{count} still waiting{f': {why}' if why else NOTHING_TO_DO}")
         return dg.Failure(
             ". ".join(said),
             metadata={
                 "failed": dg.MetadataValue.json(dict(list(by_scan.items())[:FAILURES_SHOWN])),
-                "waiting": dg.MetadataValue.json(self.waiting[:FAILURES_SHOWN]),
+                "waiting": dg.MetadataValue.json(list(self.waiting)[:FAILURES_SHOWN]),
             },
             allow_retries=False,
         )
@@ -93,7 +94,7 @@ class Batch:
         self._new_generation = context.run.tags.get(NEW_GENERATION_TAG, "").lower() == "true"
 
     async def run(self, partition_keys: Sequence[str]) -> Result:
-        """Order, wait and show; never raises for a scan that fails."""
+        """Order, wait and show; never raises for a scan that fails, nor where the store does."""
         result = Result(len(partition_keys))
         scans = await self._find(partition_keys, result)
         outcomes = await self._request(scans, result)
@@ -101,9 +102,10 @@ class Batch:
         await self._reread(sealed, result)
         under_way = (Requested.QUEUED, Requested.OPEN)
         open_scans = [scan for scan in scans if outcomes.get(scan.id) in under_way]
-        waiting = await self._wait(open_scans)
+        waiting, trouble = await self._wait(open_scans)
         await self._show_rest(scans, {scan.id for scan in waiting}, result)
-        result.waiting = [scan.key.partition_key for scan in waiting]
+        await asyncio.to_thread(self._shower.log_failures, result.failed)
+        result.waiting = await self._why_waiting(waiting, trouble)
         return result
 
     def summarize(self) -> None:
@@ -172,12 +174,12 @@ class Batch:
         return {scan.id: self._ask(tx, scan) for scan in registry.by_ids(tx, scan_ids)}
 
     def _ask(self, tx: Tx, scan: Scan) -> Requested:
+        vendor, kinds = self._pipeline.vendor, self._kinds
         if scan.state == ScanState.FAILED:
-            return retry(tx, self._pipeline.vendor, scan, queue_class=QueueClass.HAND)
-        kinds = self._kinds
+            return retry(tx, vendor, scan, queue_class=QueueClass.HAND, kinds=kinds)
         return request(
             tx,
-            self._pipeline.vendor,
+            vendor,
             scan,
             queue_class=QueueClass.HAND,
             kinds=kinds,
@@ -212,25 +214,48 @@ class Batch:
 
         async def one(scan: Scan) -> None:
             async with gate:
-                problems = await reread(self._pipeline, scan)
+                problems = await self._problems(scan)
             if problems:
                 self._fail(result, scan.key.partition_key, "; ".join(problems[:5]))
 
         await asyncio.gather(*map(one, sealed))
 
-    async def _wait(self, scans: Sequence[Scan]) -> list[Scan]:
+    async def _problems(self, scan: Scan) -> Sequence[str]:
+        try:
+            return await reread(self._pipeline, scan)
+        except StoreError as error:
+            return [str(error)]
+
+    async def _wait(self, scans: Sequence[Scan]) -> tuple[list[Scan], str]:
+        """Return the scans that are not settled yet, and how the store failed if it did."""
         ids = [scan.id for scan in scans]
         if self._orders_only or not ids:
             await self._show(ids)
-            return []
-        return await drive(
-            self._pipeline,
-            ids,
-            kinds=self._kinds or [kind.name for kind in self._slice.kinds],
-            wants_bag=describe.BAG in self._selected,
-            seconds=self._pipeline.settings.run_wait,
-            show=lambda: self._show(ids),
-        )
+            return [], ""
+        kinds = self._kinds or [kind.name for kind in self._slice.kinds]
+        wants_bag = describe.BAG in self._selected
+        try:
+            waiting = await drive(
+                self._pipeline,
+                ids,
+                kinds=kinds,
+                wants_bag=wants_bag,
+                seconds=self._pipeline.settings.run_wait,
+                show=lambda: self._show(ids),
+            )
+        except StoreError as error:
+            await self._show(ids)
+            return await self._pipeline.ledger.look(unsettled, ids, kinds, wants_bag), str(error)
+        return waiting, ""
+
+    async def _why_waiting(self, waiting: Sequence[Scan], trouble: str) -> dict[str, str]:
+        """Say of each scan by partition key what holds it up."""
+        accounts = {scan.account for scan in waiting}
+        resting = await self._pipeline.ledger.look(rests, self._slice.vendor, accounts)
+        reasons = {rest.account: str(rest) for rest in resting}
+        return {
+            scan.key.partition_key: trouble or reasons.get(scan.account, "") for scan in waiting
+        }
 
     async def _show(self, scan_ids: Sequence[int]) -> None:
         if scan_ids:
@@ -242,26 +267,44 @@ class Batch:
         """Show what this run did not settle itself: a range run must speak of every key."""
         result.failed |= {name: why for name, why in self._shower.settled.items() if why}
         spoken = {*self._shower.settled, *result.failed}
-        for scan in scans:
-            for asset in self._selected:
-                name = scan.key.partition_key, asset
-                if name not in spoken:
-                    failure = await self._show_as_it_stands(scan, asset)
-                    if failure and scan.id not in waiting:
-                        result.failed[name] = failure
+        for start in range(0, len(scans), SCANS_PER_TRANSACTION):
+            silent = [
+                (scan, asset)
+                for scan in scans[start : start + SCANS_PER_TRANSACTION]
+                for asset in self._selected
+                if (scan.key.partition_key, asset) not in spoken
+            ]
+            await self._show_as_they_stand(silent, waiting, result)
 
-    async def _show_as_it_stands(self, scan: Scan, asset: str) -> str:
-        """Show an asset from the ledger; return why it cannot be shown as materialized."""
-        current, shown = await self._pipeline.ledger.look(_as_it_stands, scan.id, asset)
-        if shown is None:
-            settled = current.state in (ScanState.FAILED, ScanState.EXPIRED)
-            unordered = f"{asset} is not ordered for this scan: materialize `order` with it"
-            return f"{current.state}: {current.reason}" if settled else unordered
-        status, facts = shown
-        self._shower.log(current, asset, status, facts)
-        return str(facts["reason"]) if status == reports.FAILED else ""
+    async def _show_as_they_stand(
+        self, silent: Sequence[tuple[Scan, str]], waiting: Collection[int], result: Result
+    ) -> None:
+        """Show assets from the ledger; note why those that cannot be shown as materialized."""
+        standing = await self._pipeline.ledger.look(_as_they_stand, silent)
+        shown = [(scan, asset, *told) for scan, asset, told in standing if told is not None]
+        await asyncio.to_thread(self._shower.log, shown)
+        for scan, asset, told in standing:
+            failure = _failure(scan, asset, told)
+            if failure and scan.id not in waiting:
+                result.failed[scan.key.partition_key, asset] = failure
 
 
-def _as_it_stands(tx: Tx, scan_id: int, asset: str) -> tuple[Scan, describe.Shown | None]:
-    scan = registry.by_id(tx, scan_id)
-    return scan, describe.describe(tx, scan, asset)
+def _as_they_stand(
+    tx: Tx, silent: Sequence[tuple[Scan, str]]
+) -> list[tuple[Scan, str, describe.Shown | None]]:
+    ids = {scan.id for scan, _ in silent}
+    current = {scan.id: scan for scan in registry.by_ids(tx, sorted(ids))}
+    return [
+        (current[scan.id], asset, describe.describe(tx, current[scan.id], asset))
+        for scan, asset in silent
+    ]
+
+
+def _failure(scan: Scan, asset: str, shown: describe.Shown | None) -> str:
+    """Why an asset is not shown as materialized; empty if it is."""
+    if shown is None:
+        settled = scan.state in (ScanState.FAILED, ScanState.EXPIRED)
+        unordered = f"{asset} is not ordered for this scan: materialize `order` with it"
+        return f"{scan.state}: {scan.reason}" if settled else unordered
+    status, facts = shown
+    return str(facts["reason"]) if status == reports.FAILED else ""

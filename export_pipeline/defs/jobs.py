@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 
 from export_pipeline.defs.batch import Batch, Result
+from export_pipeline.defs.rests import rests
 from export_pipeline.defs.runs import run_held
 from export_pipeline.defs.showing import Shower
 from export_pipeline.defs.slices import Slice
@@ -123,7 +124,11 @@ def _as_job(slice_: Slice, verb: str, description: str, run: dg.OpDefinition) ->
 
 
 async def _send(_shower: Shower, pipeline: Pipeline) -> dict[str, Any]:
-    return {"sent": await drain(pipeline, seconds=TIME_BOX_SECONDS, linger=LINGER_SECONDS)}
+    sent = await drain(pipeline, seconds=TIME_BOX_SECONDS, linger=LINGER_SECONDS)
+    resting = await pipeline.ledger.look(rests, pipeline.vendor.name, pipeline.vendor.accounts)
+    if troubled := [str(rest) for rest in resting if rest.needs_a_person]:
+        raise dg.Failure(f"{'; '.join(troubled)} (sent before: {sent})", allow_retries=False)
+    return {"sent": sent}
 
 
 async def _collect(shower: Shower, pipeline: Pipeline) -> dict[str, Any]:

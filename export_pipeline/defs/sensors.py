@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import dagster as dg
 
 from export_pipeline.defs.jobs import Jobs
+from export_pipeline.defs.rests import rests
 from export_pipeline.defs.runs import fail_orphans, has_unfinished, uses_partitions
 from export_pipeline.defs.slices import Slice
 from export_pipeline.errors import ConfigError
@@ -46,8 +47,9 @@ _DESCRIPTIONS = {
     "reconciler": "Finds late orders, lost webhooks, and runs killed with their process.",
 }
 
-Look = Callable[[dg.SensorEvaluationContext, Slice, Pipeline], str]
-"""What a tick does: returns why a run is needed, or what was done, see `_sensor`."""
+Look = Callable[[dg.SensorEvaluationContext, Slice, Pipeline], str | dg.SkipReason]
+"""What a tick does: returns why a run is needed or what was done, see `_sensor`, or why none can
+do anything now."""
 
 
 def _sensor(
@@ -68,6 +70,8 @@ def _sensor(
             found = look(context, slice_, pipeline)
         except ConfigError as error:
             return dg.SkipReason(str(error))
+        if isinstance(found, dg.SkipReason):
+            return found
         if job is None or not found:
             return dg.SkipReason(found or "nothing to do")
         if has_unfinished(context.instance, job.name):
@@ -110,14 +114,19 @@ def _keys(scans: Sequence[Scan]) -> list[str]:
     return [scan.key.partition_key for scan in scans]
 
 
-def _send(_: dg.SensorEvaluationContext, slice_: Slice, pipeline: Pipeline) -> str:
+def _send(_: dg.SensorEvaluationContext, slice_: Slice, pipeline: Pipeline) -> str | dg.SkipReason:
     configured = pipeline.vendor.accounts
     with pipeline.ledger.read() as tx:
-        waiting = [account for account in configured if _is_due(tx, slice_.vendor, account)]
+        resting = {rest.account: str(rest) for rest in rests(tx, slice_.vendor, configured)}
+        awake = [account for account in configured if account not in resting]
+        waiting = [account for account in awake if _is_due(tx, slice_.vendor, account)]
         stranded = None if waiting else orders.queued_elsewhere(tx, slice_.vendor, configured)
     if stranded is not None:
         pipeline.vendor.require(stranded)
-    return f"orders are queued on account {', '.join(waiting)}" if waiting else ""
+    if waiting:
+        queued = f"orders are queued on account {', '.join(waiting)}"
+        return "; ".join([queued, *resting.values()])
+    return dg.SkipReason("; ".join(resting.values())) if resting else ""
 
 
 def _is_due(tx: Tx, vendor: str, account: str) -> bool:

@@ -48,7 +48,8 @@ class Shower:
         """Show outstanding reports, of some scans and assets or of all; return how many."""
         count = 0
         while taken := await self._take(scan_ids, assets):
-            await asyncio.to_thread(self._log_all, taken)
+            told = [(scan, one.asset, one.status, one.metadata) for scan, one in taken]
+            await asyncio.to_thread(self.log, told)
             await self._pipeline.ledger.apply(_shown, taken)
             count += len(taken)
         return count
@@ -63,17 +64,13 @@ class Shower:
         self._slice.add_partitions(self._context.instance, sorted(unseen))
         return taken
 
-    def log(self, scan: Scan, asset: str, status: str, facts: Mapping[str, Any]) -> None:
-        """Show one asset of a scan: a materialization, or what is wrong with it."""
-        materialization = self._show(scan, asset, status, facts)
-        if materialization is not None:
-            record(self._context, [materialization])
+    def log(self, shown: Sequence[tuple[Scan, str, str, Mapping[str, Any]]]) -> None:
+        """Show assets of scans, each with its status and facts.
 
-    def _log_all(self, taken: Sequence[tuple[Scan, Report]]) -> None:
-        shown = [
-            self._show(scan, report.asset, report.status, report.metadata) for scan, report in taken
-        ]
-        record(self._context, [one for one in shown if one is not None])
+        What is well is a materialization, of the rest is logged what is wrong.
+        """
+        made = [self._show(*one) for one in shown]
+        record(self._context, [one for one in made if one is not None])
 
     def _show(
         self, scan: Scan, asset: str, status: str, facts: Mapping[str, Any]
@@ -84,26 +81,45 @@ class Shower:
         failed = status == reports.FAILED
         self.settled[partition, asset] = str(facts.get("reason") or status) if failed else ""
         if failed:
-            self._log_failure(scan, asset, facts, metadata)
+            said = f"{scan.scan}: {facts.get('reason')}"
+            self._log_failure(partition, asset, said, metadata)
             return None
         key = self._slice.key(asset)
         return dg.AssetMaterialization(key, partition=partition, metadata=metadata)
 
     def _log_failure(
         self,
-        scan: Scan,
+        partition: str,
         asset: str,
-        facts: Mapping[str, Any],
+        said: str,
         metadata: Mapping[str, dg.MetadataValue[Any]],
     ) -> None:
-        partition, key = scan.key.partition_key, self._slice.key(asset)
-        said = f"{scan.scan}: {facts.get('reason')}"
+        key = self._slice.key(asset)
         self._log_check(asset, metadata, passed=False, partition=partition, description=said)
         if not self._planned:
             record_failure(self._context, key, partition)
             self._context.log_event(
                 dg.AssetObservation(key, partition=partition, metadata=metadata)
             )
+
+    def log_failures(self, failed: Mapping[tuple[str, str], str]) -> None:
+        """Show failures of which the ledger has no report; a run that planned them does anyway.
+
+        Args:
+            failed: (partition key, asset) -> reason; keys that are no partitions are only counted.
+        """
+        if self._planned:
+            return
+        unshown = {name: why for name, why in failed.items() if not self.settled.get(name)}
+        self.settled |= unshown
+        partitions = {key for key, _ in unshown}
+        known = {
+            key for key in partitions if self._slice.has_partition(self._context.instance, key)
+        }
+        for (partition, asset), why in unshown.items():
+            if partition in known:
+                metadata = {"status": _value(reports.FAILED), "reason": _value(why)}
+                self._log_failure(partition, asset, f"{partition}: {why}", metadata)
 
     def summarize(self) -> None:
         """Log the one verdict a batch of each asset's check: an op job declares no checks."""

@@ -56,6 +56,10 @@ class Slice:
             chunk = keys[start : start + PARTITIONS_PER_CALL]
             instance.add_dynamic_partitions(self.partitions_name, chunk)
 
+    def has_partition(self, instance: dg.DagsterInstance, key: str) -> bool:
+        """Whether the scan is visible."""
+        return instance.has_dynamic_partition(self.partitions_name, key)
+
     def delete_partitions(self, instance: dg.DagsterInstance, keys: Sequence[str]) -> None:
         """Take scans out of sight; their history stays, and comes back with the key."""
         for key in keys:

@@ -96,6 +96,14 @@ class Store(Protocol):
     async def delete(self, key: str) -> None:
         """Remove the object; absent already is fine."""
 
+    async def sweep(self, older_than_seconds: float, now: float) -> int:
+        """Remove what crashed writers left, which is under no key; return how many.
+
+        Args:
+            older_than_seconds: age of a leftover, to spare uploads that run.
+            now: seconds since the epoch.
+        """
+
     def sign_upload(self, key: str, *, seconds: float) -> UploadTarget | None:
         """A create-only upload of this one object for `seconds`, None if the store cannot sign."""
 

@@ -125,6 +125,12 @@ class Lab:
         with self.world.ledger.write() as tx:
             tx.connection.exec_driver_sql("DELETE FROM quotas")
 
+    def end_rests(self) -> None:
+        """Let time pass for accounts and orders: no rest and no pause is left."""
+        with self.world.ledger.write() as tx:
+            tx.connection.exec_driver_sql("UPDATE accounts SET cooldown_until = 0")
+            tx.connection.exec_driver_sql("UPDATE orders SET not_before = 0")
+
     def partitions(self) -> list[str]:
         return list(self.instance.get_dynamic_partitions("copyleaks_scans"))
 

@@ -4,8 +4,10 @@ A damaged bag fails the check, not the run: the audit did its work, the damage s
 check and its metadata, and the next audit must go on with other bags.
 """
 
+import os
 from collections.abc import Iterator
 
+import dagster as dg
 import pyarrow.parquet as pq
 import pytest
 
@@ -39,7 +41,40 @@ def test_the_audit_of_whole_bags_passes_and_says_how_much_it_read(lab: Lab) -> N
     facts = lab.shown(result, "archive/fixity")[""]
     assert facts["bags"] == 2
     assert facts["bytes"] > 0
-    assert [one.passed for one in lab.evaluations(result)] == [True]
+    assert passed(lab, result) == {"intact": True, "swept": True}
+
+
+def passed(lab: Lab, result: dg.ExecuteInProcessResult) -> dict[str, bool]:
+    return {one.check_name: one.passed for one in lab.evaluations(result)}
+
+
+def test_the_audit_removes_what_a_killed_writer_left_a_day_ago_and_nothing_younger(
+    lab: Lab,
+) -> None:
+    incoming = lab.archive / ".incoming"
+    incoming.mkdir(parents=True)
+    old, young = incoming / "old", incoming / "young"
+    for file in (old, young):
+        file.write_bytes(b"half an upl")
+    os.utime(old, (young.stat().st_mtime - archive.LEFTOVER_SECONDS - 60,) * 2)
+    result = lab.materialize_unpartitioned("archive/fixity")
+    (swept,) = [one for one in lab.evaluations(result) if one.check_name == "swept"]
+    assert swept.metadata["removed"].value == 1
+    assert list(incoming.iterdir()) == [young]
+
+
+def test_a_store_that_cannot_be_swept_fails_that_check_with_its_words_and_not_the_audit(
+    lab: Lab,
+) -> None:
+    lab.materialize(lab.register(count=1))
+    incoming = lab.archive / ".incoming"
+    incoming.rmdir()
+    incoming.symlink_to(incoming)
+    result = lab.materialize_unpartitioned("archive/fixity")
+    assert result.success
+    assert passed(lab, result) == {"intact": True, "swept": False}
+    (swept,) = [one for one in lab.evaluations(result) if one.check_name == "swept"]
+    assert "check that disk" in (swept.description or "")
 
 
 def test_the_audit_finds_a_changed_byte_and_fails_the_check_not_the_run(lab: Lab) -> None:
@@ -48,7 +83,7 @@ def test_the_audit_finds_a_changed_byte_and_fails_the_check_not_the_run(lab: Lab
     flip_a_byte(lab.archive / f"copyleaks/default/{key}/1/data/overview.json")
     result = lab.materialize_unpartitioned("archive/fixity")
     assert result.success
-    assert [one.passed for one in lab.evaluations(result)] == [False]
+    assert passed(lab, result) == {"intact": False, "swept": True}
     (problem,) = lab.shown(result, "archive/fixity")[""]["problems"]
     assert f"{key}/1" in problem
     assert "overview.json" in problem

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.freshness import TimeWindowFreshnessPolicy
 
 from export_pipeline.definitions import defs
 
@@ -30,6 +31,7 @@ def described() -> dict[str, Any]:
                 "kinds": sorted(spec.kinds),
                 "owners": list(spec.owners),
                 "partitions": getattr(spec.partitions_def, "name", None),
+                "freshness": _windows(spec.freshness_policy),
                 "checks": sorted(
                     check.name for check in graph.asset_check_keys if check.asset_key == spec.key
                 ),
@@ -44,6 +46,21 @@ def described() -> dict[str, Any]:
         },
         "resources": sorted(defs.resources or ()),
     }
+
+
+def _windows(policy: dg.FreshnessPolicy | None) -> list[float] | None:
+    """Hours until the warning and until the failure."""
+    if not isinstance(policy, TimeWindowFreshnessPolicy) or policy.warn_window is None:
+        return None
+    windows = (policy.warn_window, policy.fail_window)
+    return [window.to_timedelta().total_seconds() / 3_600 for window in windows]
+
+
+def test_every_asset_links_to_its_code() -> None:
+    for spec in defs.resolve_all_asset_specs():
+        (reference,) = spec.metadata["dagster/code_references"].code_references
+        text = Path(reference.file_path).read_text().splitlines()
+        assert "asset" in text[reference.line_number - 1], spec.key
 
 
 def test_definitions_load_with_nothing_set_and_no_network(tmp_path: Path) -> None:

@@ -47,6 +47,18 @@ def test_what_failed_is_ordered_again_even_where_order_is_not_selected(lab: Lab)
     assert lab.state(key) == "archived"
 
 
+def test_a_subset_of_a_failed_scan_orders_that_alone(lab: Lab) -> None:
+    (name,) = lab.names(1)
+    (key,) = lab.register(ScanSpec(name, results=1, traits=("never_delivers",)))
+    assert not lab.materialize([key]).success
+    before = lab.orders([key])
+    lab.world.create([ScanSpec(name, results=1)])
+    result = lab.materialize([key], ["order", "overview"])
+    assert set(lab.shown(result, "overview")) == {key}
+    (order,) = [one for one in lab.orders([key]) if one not in before]
+    assert order["artifacts"] == ["overview"]
+
+
 def test_a_failure_over_1000_scans_stays_small_and_counts_them_all() -> None:
     reasons = {(f"scan-{number}", "bag"): "x" * 200 for number in range(1_000)}
     failure = Result(1_000, reasons).failure()

@@ -38,6 +38,28 @@ def test_a_scan_that_failed_is_a_failed_partition_with_the_reason(lab: Lab) -> N
     assert "expired at vendor" in str(seen.asset_observation_data.asset_observation.metadata)
 
 
+def test_what_cannot_even_be_ordered_is_a_failed_partition_with_the_reason_too(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stood in the run's failure only, and the partition stayed as it was."""
+    lab.instance.add_dynamic_partitions("copyleaks_scans", ["nobody-knows-it"])
+    (key,) = lab.register(count=1)
+    monkeypatch.delenv("EXPORT_COPYLEAKS_EMAIL")
+    monkeypatch.delenv("EXPORT_COPYLEAKS_KEY")
+    result = lab.job("archive", partition_keys=[key, "nobody-knows-it", "not-even-a-partition"])
+    assert "3 of 3 scans failed" in reason(result)
+    assert lab.failed("bag") >= {key, "nobody-knows-it"}
+    assert "not-even-a-partition" not in lab.failed("bag")
+    checks = {
+        one.partition: one for one in lab.evaluations(result) if one.asset_key == asset_key("bag")
+    }
+    assert {one.passed for one in checks.values()} == {False}
+    assert set(checks) == {key, "nobody-knows-it", None}
+    assert "set EXPORT_COPYLEAKS_EMAIL" in (checks[key].description or "")
+    assert "is not registered" in (checks["nobody-knows-it"].description or "")
+    assert checks[None].metadata["failed"].value == 3
+
+
 def test_a_scan_that_failed_behind_the_scenes_is_a_failed_partition_too(lab: Lab) -> None:
     failing, fine = lab.register(count=2)
     lab.materialize([failing, fine], ["order"])

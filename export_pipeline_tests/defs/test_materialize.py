@@ -47,6 +47,36 @@ def test_a_changed_byte_in_a_sealed_bag_fails_its_scan_alone_with_the_reason(lab
     assert set(lab.shown(again, "bag")) == {whole}
 
 
+def test_a_bag_that_cannot_be_read_fails_its_scan_alone_with_the_stores_words(lab: Lab) -> None:
+    """The store's error ended the whole batch, and named no scan."""
+    broken, whole = lab.register(count=2)
+    lab.materialize([broken, whole])
+    make_unreadable(lab.archive / f"copyleaks/default/{broken}/1/data/overview.json")
+    again = lab.materialize([broken, whole])
+    assert "1 of 2 scans failed" in reason(again)
+    assert f"{broken}: " in reason(again)
+    assert "check that disk" in reason(again)
+    assert lab.failed("bag") & {broken, whole} == {broken}
+    assert set(lab.shown(again, "bag")) == {whole}
+
+
+def make_unreadable(path: Path) -> None:
+    """Have every read of the file fail, for root too: a link to itself."""
+    path.unlink(missing_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.symlink_to(path)
+
+
+def test_where_the_store_fails_a_new_scan_the_others_are_shown_all_the_same(lab: Lab) -> None:
+    broken, whole = lab.register(count=2)
+    make_unreadable(lab.archive / f"copyleaks/default/{broken}/1/data/overview.json")
+    result = lab.materialize([broken, whole])
+    assert "still waiting: " in reason(result)
+    assert "check that disk" in reason(result)
+    assert lab.materialized("order") >= {broken, whole}
+    lab.world.write(lambda tx: tx.connection.exec_driver_sql("UPDATE orders SET state = 'closed'"))
+
+
 def flip_a_byte(path: Path) -> None:
     path.chmod(0o644)
     content = bytearray(path.read_bytes())
