@@ -122,7 +122,7 @@ artifacts = sa.Table(
     _json_or_none("details"),
     _time("delivered_at"),
     _time("verified_at"),
-    sa.Index("artifacts_by_order", "order_id"),
+    sa.Index("artifacts_by_order", "order_id", "name"),
 )
 
 reports = sa.Table(

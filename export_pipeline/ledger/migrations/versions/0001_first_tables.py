@@ -122,7 +122,7 @@ def _artifacts() -> None:
         sa.ForeignKeyConstraint(["scan_id"], ["scans.id"], name="artifacts_scan_id_fkey"),
         sa.PrimaryKeyConstraint("scan_id", "generation", "name", name="artifacts_pkey"),
     )
-    op.create_index("artifacts_by_order", "artifacts", ["order_id"])
+    op.create_index("artifacts_by_order", "artifacts", ["order_id", "name"])
 
 
 def _events() -> None:
