@@ -21,12 +21,14 @@ def lab(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.fixture
-def queued(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def queued(lab: Lab) -> Iterator[list[str]]:
     """Scans with orders in the queue, and a key that the vendor refuses."""
     keys = lab.register(count=2)
     lab.materialize(keys, ["order"])
-    monkeypatch.setenv("EXPORT_COPYLEAKS_KEY", WRONG_KEY)
-    return keys
+    # Its own, undone before the lab's: else the key outlives the laboratory.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EXPORT_COPYLEAKS_KEY", WRONG_KEY)
+        yield keys
 
 
 def test_a_wrong_key_is_the_reason_of_a_run_by_hand_and_not_nothing_to_do(
@@ -60,11 +62,12 @@ def test_once_the_key_is_right_and_the_rest_over_all_is_sent_without_hands(
     lab: Lab, queued: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert not lab.job("send").success
-    monkeypatch.setenv("EXPORT_COPYLEAKS_KEY", lab.world.environment["EXPORT_COPYLEAKS_KEY"])
     lab.end_rests()
-    assert lab.tick("queue").run_requests
     monkeypatch.setattr(jobs, "TIME_BOX_SECONDS", 60.0)
-    assert lab.job("send").success
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EXPORT_COPYLEAKS_KEY", lab.world.environment["EXPORT_COPYLEAKS_KEY"])
+        assert lab.tick("queue").run_requests
+        assert lab.job("send").success
     assert {one["scan"] for one in lab.orders(queued)} == set(queued)
 
 

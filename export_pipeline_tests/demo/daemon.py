@@ -18,8 +18,9 @@ from export_pipeline_tests.demo.command import left_running
 # By name: it changes the process that loads it.
 DEFINITIONS = "export_pipeline_tests.demo.short_leases"
 DEATH_SECONDS = 10.0
-# Dagster looks after runs that never came up each 120 s, and gives them 180.
-SLOW, QUICK = "start_timeout_seconds: 180", "start_timeout_seconds: 20, poll_interval_seconds: 2"
+# Dagster looks after runs that never came up each 15 s, and gives them 60.
+SLOW = "start_timeout_seconds: 60, poll_interval_seconds: 15"
+QUICK = "start_timeout_seconds: 20, poll_interval_seconds: 2"
 
 
 class Daemon:
