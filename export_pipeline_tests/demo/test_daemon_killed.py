@@ -24,14 +24,14 @@ from export_pipeline_tests.workflow.world import World, world
 SCANS = [f"essay-{number:02}" for number in range(50)]
 RESULTS = 2
 ARTIFACTS = RESULTS + 5
-KILLED_WHEN_SETTLED = (10, 25, 40)
-RECEIVER_KILLED_TOO = 25
+KILLED_WHEN_SETTLED = (8, 20, 32)
+RECEIVER_KILLED_TOO = 20
 UP_TO_SECONDS = 1.0
 """A kill comes up to this much later, at random."""
 SETTINGS = {
     "EXPORT_SENSOR_SECONDS": "1",
     # So slow that each kill finds work before it.
-    "EXPORT_COPYLEAKS_EXPORTS_PER_MINUTE": "150",
+    "EXPORT_COPYLEAKS_EXPORTS_PER_MINUTE": "100",
     "EXPORT_ORDER_PATIENCE": "5",
     "EXPORT_ORDER_DEADLINE": "7200",
 }
