@@ -17,7 +17,10 @@ DEFAULT_HOME = ".export_pipeline"
 SECRET_FILE = "receiver-secret"  # noqa: S105  the file's name
 SECRET_BYTES = 32
 ACCOUNT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
-STORE_PREFIXES = ("EXPORT_S3_",)
+STORE_NAMES = ("S3", "GCS", "AZURE", "SWIFT", "SFTP", "HTTP")
+STORE_PREFIXES = tuple(
+    f"EXPORT_{infix}{name}_" for name in STORE_NAMES for infix in ("", "CLOUDCONVERT_")
+)
 """With what the variables of the storage backends begin; `storage/` gives them their meaning."""
 _SEPARATORS = re.compile(r"[,\s]+")
 

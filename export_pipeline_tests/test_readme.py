@@ -9,7 +9,7 @@ from typer.main import get_command
 
 from export_pipeline.cli import app
 from export_pipeline.settings import HOME_VARIABLE, Settings
-from export_pipeline.storage.s3.options import S3Options
+from export_pipeline.storage.open import BACKENDS, options_of
 
 README = Path(__file__).parents[1] / "README.md"
 ROW = re.compile(r"^\| `(EXPORT_\w+)` \| (.*?) \| (.*?) \|$", re.MULTILINE)
@@ -21,7 +21,10 @@ def documented() -> dict[str, tuple[str, str]]:
     return {name: (default, meaning) for name, default, meaning in ROW.findall(README.read_text())}
 
 
-@pytest.mark.parametrize("model", [Settings, S3Options])
+STORE_OPTIONS = {model for scheme in BACKENDS if (model := options_of(f"{scheme}://"))}
+
+
+@pytest.mark.parametrize("model", [Settings, *STORE_OPTIONS])
 def test_every_setting_is_in_the_table_with_its_default_and_meaning(
     model: type[BaseModel],
 ) -> None:
@@ -41,8 +44,9 @@ def test_every_setting_is_in_the_table_with_its_default_and_meaning(
 
 
 def test_the_table_has_no_variable_that_nothing_reads() -> None:
-    fields = {**Settings.model_fields, **S3Options.model_fields}
-    known = {field.alias for field in fields.values() if field.alias}
+    models = (Settings, *STORE_OPTIONS)
+    fields = [field for model in models for field in model.model_fields.values()]
+    known = {field.alias for field in fields if field.alias}
     accounts = {f"EXPORT_COPYLEAKS_{name}" for name in ("ACCOUNTS", "EMAIL", "KEY")}
     assert set(documented()) - known - accounts == {HOME_VARIABLE}
 

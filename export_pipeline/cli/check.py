@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -18,15 +18,13 @@ from export_pipeline.ledger.home import make_ledger
 from export_pipeline.receiver.addresses import Addresses
 from export_pipeline.scans import DEFAULT_ACCOUNT
 from export_pipeline.settings import HOME_VARIABLE, Settings
-from export_pipeline.storage.options import StoreOptions
-from export_pipeline.storage.s3.options import S3Options
+from export_pipeline.storage.open import options_of
 from export_pipeline.vendors.http import make_client
 from export_pipeline.workflow.check import Finding, try_account, try_receiver, try_store
 
 EPILOG = examples("export-pipeline check --init", "export-pipeline check --json")
 RECEIVER_VARIABLE = "EXPORT_RECEIVER_URL"
 _SECRETS = ("_KEY", "_SECRET", "_SECRET_PREVIOUS", "_PASSWORD", "_TOKEN")
-_STORE_OPTIONS: Mapping[str, type[StoreOptions]] = {"s3": S3Options}
 
 
 def check(
@@ -76,7 +74,7 @@ def _variables(settings: Settings) -> Iterator[tuple[str, str]]:
         infix = "" if name == DEFAULT_ACCOUNT else f"{name.upper().replace('-', '_')}_"
         yield f"EXPORT_COPYLEAKS_{infix}EMAIL", f"Login of Copyleaks account {name}"
         yield f"EXPORT_COPYLEAKS_{infix}KEY", f"API key of Copyleaks account {name}"
-    options = _STORE_OPTIONS.get(settings.storage_url.partition("://")[0])
+    options = options_of(settings.storage_url)
     if options is not None:
         yield from _declared(options)
 

@@ -1,18 +1,53 @@
-"""From `EXPORT_STORAGE_URL` to a store; a new kind of store is one line in `_MODULES`."""
+"""From `EXPORT_STORAGE_URL` to a store; a new kind of store is one line in `BACKENDS`."""
 
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from export_pipeline.errors import ConfigError
 from export_pipeline.storage.local import LocalStore
+from export_pipeline.storage.options import StoreOptions
 from export_pipeline.storage.store import Store
 
-_MODULES: Mapping[str, tuple[str, str]] = {
-    "s3": ("export_pipeline.storage.s3.open", "s3"),
+
+class Backend(NamedTuple):
+    """A kind of store: its `open` module has `open_store`, its `options` module the model.
+
+    Args:
+        package: where both modules lie.
+        options: name of the model of its variables, which imports without the extra.
+        extra: what installs everything it needs; "" if nothing is needed.
+    """
+
+    package: str
+    options: str
+    extra: str = ""
+
+
+_HTTP = Backend("export_pipeline.storage.http_put", "HttpPutOptions")
+BACKENDS: Mapping[str, Backend] = {
+    "s3": Backend("export_pipeline.storage.s3", "S3Options", "s3"),
+    "gs": Backend("export_pipeline.storage.gcs", "GcsOptions", "gcs"),
+    "az": Backend("export_pipeline.storage.azure", "AzureOptions", "azure"),
+    "swift": Backend("export_pipeline.storage.swift", "SwiftOptions"),
+    "sftp": Backend("export_pipeline.storage.sftp", "SftpOptions", "sftp"),
+    "https": _HTTP,
+    "http": _HTTP,
 }
-"""Scheme -> the module whose `open_store` opens it, and the extra that installs what it needs."""
+"""By the scheme of EXPORT_STORAGE_URL."""
+
+
+def options_of(url: str) -> type[StoreOptions] | None:
+    """The model of the variables that the store at `url` reads, None if it reads none."""
+    backend = BACKENDS.get(url.partition("://")[0])
+    if backend is None:
+        return None
+    model: type[StoreOptions] = getattr(
+        import_module(f"{backend.package}.options"), backend.options
+    )
+    return model
 
 
 def open_store(url: str, variables: Mapping[str, str] | None = None) -> Store:
@@ -30,9 +65,9 @@ def open_store(url: str, variables: Mapping[str, str] | None = None) -> Store:
     parts = urlsplit(url)
     if parts.scheme == "file":
         return _open_local(parts)
-    if parts.scheme in _MODULES:
+    if parts.scheme in BACKENDS:
         return _open_installed(parts, variables or {})
-    supported = ", ".join(f"{scheme}://" for scheme in ("file", *_MODULES))
+    supported = ", ".join(f"{scheme}://" for scheme in ("file", *BACKENDS))
     raise ConfigError(
         f"EXPORT_STORAGE_URL: no store for scheme {parts.scheme!r}: set an absolute path "
         f"or a URL of a supported scheme ({supported})"
@@ -48,13 +83,13 @@ def _open_local(url: SplitResult) -> Store:
 
 
 def _open_installed(url: SplitResult, variables: Mapping[str, str]) -> Store:
-    module, extra = _MODULES[url.scheme]
+    backend = BACKENDS[url.scheme]
     try:
-        opener = import_module(module)
+        opener = import_module(f"{backend.package}.open")
     except ModuleNotFoundError as error:
         raise ConfigError(
             f"EXPORT_STORAGE_URL: {url.scheme}:// needs the package {error.name!r}: install it"
-            f" with `pip install 'export-pipeline[{extra}]'`"
+            f" with `pip install 'export-pipeline[{backend.extra}]'`"
         ) from error
     opened: Store = opener.open_store(url, variables)
     return opened

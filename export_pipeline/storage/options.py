@@ -64,8 +64,8 @@ class StoreOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    prefix: ClassVar[str]
-    """With what the names of all its variables begin."""
+    prefixes: ClassVar[tuple[str, str]]
+    """With what the names of its variables begin: its own, and those lent to CloudConvert."""
 
 
 def variable(name: str, meaning: str, *, default: Any = None) -> Any:
@@ -80,7 +80,9 @@ def read_options(model: type[Options], variables: Mapping[str, str]) -> Options:
         ConfigError: names each variable that cannot be used and why, never its value.
     """
     given = {
-        name: value for name, value in variables.items() if value and name.startswith(model.prefix)
+        name: value
+        for name, value in variables.items()
+        if value and name.startswith(model.prefixes)
     }
     try:
         return model.model_validate(given)

@@ -32,20 +32,20 @@ _END = "EXPORT_S3_SESSION_EXPIRES says when EXPORT_S3_SESSION_TOKEN ends: set th
 _PROFILE = "EXPORT_S3_PROFILE and EXPORT_S3_ACCESS_KEY_ID: set only one of them"
 _KMS = "EXPORT_S3_KMS_KEY_ID needs EXPORT_S3_SERVER_SIDE_ENCRYPTION=aws:kms"
 _LENT_PAIR = (
-    "EXPORT_S3_CLOUDCONVERT_ACCESS_KEY_ID and EXPORT_S3_CLOUDCONVERT_SECRET_ACCESS_KEY:"
+    "EXPORT_CLOUDCONVERT_S3_ACCESS_KEY_ID and EXPORT_CLOUDCONVERT_S3_SECRET_ACCESS_KEY:"
     " set both or neither"
 )
 _LENT_SESSION = (
-    "EXPORT_S3_CLOUDCONVERT_SESSION_TOKEN belongs to an EXPORT_S3_CLOUDCONVERT_ACCESS_KEY_ID:"
+    "EXPORT_CLOUDCONVERT_S3_SESSION_TOKEN belongs to an EXPORT_CLOUDCONVERT_S3_ACCESS_KEY_ID:"
     " set that too"
 )
 _LENT_OWN = (
-    "EXPORT_S3_CLOUDCONVERT_ACCESS_KEY_ID: the archive's own key is never given to a vendor: make"
+    "EXPORT_CLOUDCONVERT_S3_ACCESS_KEY_ID: the archive's own key is never given to a vendor: make"
     " one that may only s3:PutObject below the prefix"
 )
 _LENT_KMS = (
     "EXPORT_S3_KMS_KEY_ID cannot be told to CloudConvert: make it the bucket's default key, or"
-    " unset EXPORT_S3_CLOUDCONVERT_ACCESS_KEY_ID"
+    " unset EXPORT_CLOUDCONVERT_S3_ACCESS_KEY_ID"
 )
 _LENT_REGION = "EXPORT_S3_REGION: CloudConvert requires the bucket's region: set it"
 
@@ -87,7 +87,7 @@ Acl = Literal[
 class S3Options(StoreOptions):
     """S3's options. Without an access key, boto's default chain finds credentials (a role...)."""
 
-    prefix = "EXPORT_S3_"
+    prefixes = ("EXPORT_S3_", "EXPORT_CLOUDCONVERT_S3_")
 
     endpoint: Endpoint | None = variable(
         "EXPORT_S3_ENDPOINT", "Address of an S3-compatible service; empty: Amazon's"
@@ -134,14 +134,14 @@ class S3Options(StoreOptions):
         "EXPORT_S3_TAGGING", "Tags of every object, a JSON object", default={}
     )
     cloudconvert_access_key_id: Header | None = variable(
-        "EXPORT_S3_CLOUDCONVERT_ACCESS_KEY_ID",
+        "EXPORT_CLOUDCONVERT_S3_ACCESS_KEY_ID",
         "Access key id made for CloudConvert to write with (export/s3); empty: it gets none",
     )
     cloudconvert_secret_access_key: SecretStr | None = variable(
-        "EXPORT_S3_CLOUDCONVERT_SECRET_ACCESS_KEY", "Secret of CloudConvert's access key"
+        "EXPORT_CLOUDCONVERT_S3_SECRET_ACCESS_KEY", "Secret of CloudConvert's access key"
     )
     cloudconvert_session_token: SecretStr | None = variable(
-        "EXPORT_S3_CLOUDCONVERT_SESSION_TOKEN", "Session token of CloudConvert's access key"
+        "EXPORT_CLOUDCONVERT_S3_SESSION_TOKEN", "Session token of CloudConvert's access key"
     )
 
     @model_validator(mode="after")

@@ -8,8 +8,8 @@ from export_pipeline.storage.s3.options import S3Options
 
 KEYS = {"EXPORT_S3_ACCESS_KEY_ID": "AK", "EXPORT_S3_SECRET_ACCESS_KEY": "very-secret"}
 LENT = {
-    "EXPORT_S3_CLOUDCONVERT_ACCESS_KEY_ID": "LENT",
-    "EXPORT_S3_CLOUDCONVERT_SECRET_ACCESS_KEY": "lent-secret",
+    "EXPORT_CLOUDCONVERT_S3_ACCESS_KEY_ID": "LENT",
+    "EXPORT_CLOUDCONVERT_S3_SECRET_ACCESS_KEY": "lent-secret",
     "EXPORT_S3_REGION": "eu-west-1",
 }
 EVERYTHING = {
@@ -52,7 +52,7 @@ EVERYTHING = {
         ({"EXPORT_S3_ENDPOINT": "s3.example.org"}, "EXPORT_S3_ENDPOINT.*https://host"),
         ({"EXPORT_S3_ENDPOINT": "https://u:very-secret@host"}, "EXPORT_S3_ENDPOINT.*only scheme"),
         ({"EXPORT_S3_REGOIN": "eu"}, "EXPORT_S3_REGOIN"),
-        ({**KEYS, **LENT, "EXPORT_S3_CLOUDCONVERT_ACCESS_KEY_ID": "AK"}, "never given to a vendor"),
+        ({**KEYS, **LENT, "EXPORT_CLOUDCONVERT_S3_ACCESS_KEY_ID": "AK"}, "never given to a vendor"),
         ({**LENT, "EXPORT_S3_REGION": ""}, "EXPORT_S3_REGION: CloudConvert requires"),
         (
             {
@@ -63,12 +63,12 @@ EVERYTHING = {
             "EXPORT_S3_KMS_KEY_ID cannot be told to CloudConvert",
         ),
         (
-            {"EXPORT_S3_CLOUDCONVERT_SESSION_TOKEN": "t"},
-            "EXPORT_S3_CLOUDCONVERT_SESSION_TOKEN belongs",
+            {"EXPORT_CLOUDCONVERT_S3_SESSION_TOKEN": "t"},
+            "EXPORT_CLOUDCONVERT_S3_SESSION_TOKEN belongs",
         ),
         (
-            {"EXPORT_S3_CLOUDCONVERT_ACCESS_KEY_ID": "LENT"},
-            "EXPORT_S3_CLOUDCONVERT_SECRET_ACCESS_KEY: set both",
+            {"EXPORT_CLOUDCONVERT_S3_ACCESS_KEY_ID": "LENT"},
+            "EXPORT_CLOUDCONVERT_S3_SECRET_ACCESS_KEY: set both",
         ),
     ],
 )
@@ -117,7 +117,7 @@ def test_cloudconvert_is_given_nothing_without_a_key_of_its_own() -> None:
 
 
 def test_cloudconvert_is_given_the_arguments_of_its_export_and_never_our_own_key() -> None:
-    token = {"EXPORT_S3_CLOUDCONVERT_SESSION_TOKEN": "lent-token"}
+    token = {"EXPORT_CLOUDCONVERT_S3_SESSION_TOKEN": "lent-token"}
     store = open_store("s3://bucket/prefix", {**KEYS, **LENT, **token, **EVERYTHING})
     assert store.cloudconvert("a/file.pdf") == (
         "export/s3",
