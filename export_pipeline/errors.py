@@ -15,6 +15,7 @@ ExportPipelineError
 │   ├── OrderRefused         the order is wrong as it is; `fields` names culprits
 │   │   └── OrderInvalid     so wrong that it was not even sent: no part of it would pass
 │   ├── DuplicateOrder       the vendor has this order id already
+│   ├── ResultLost           what an order made is gone or broken at the vendor: order again
 │   └── ScanGone             expired or deleted at the vendor
 ├── StoreError
 │   ├── AlreadyExists        a create-only write found an object
@@ -144,6 +145,10 @@ class OrderInvalid(OrderRefused):
 
 class DuplicateOrder(VendorError):
     """The vendor already has an order of this id: an earlier send arrived."""
+
+
+class ResultLost(VendorError):
+    """What an order made expired, or is not what the vendor said: another order brings it anew."""
 
 
 class ScanGone(VendorError):

@@ -22,6 +22,8 @@ STORE_PREFIXES = tuple(
     f"EXPORT_{infix}{name}_" for name in STORE_NAMES for infix in ("", "CLOUDCONVERT_")
 )
 """With what the variables of the storage backends begin; `storage/` gives them their meaning."""
+VENDOR_PREFIXES = ("EXPORT_LASERFICHE_", "EXPORT_HOOKBRIDGE_", "EXPORT_CLOUDCONVERT_")
+"""With what those of the vendors begin that keep their own; `vendors/` gives them their meaning."""
 _SEPARATORS = re.compile(r"[,\s]+")
 
 
@@ -117,6 +119,8 @@ class Settings(BaseModel):
     copyleaks_accounts: tuple[CopyleaksAccount, ...] = ()
     storage_variables: Mapping[str, str] = Field(default={}, repr=False, exclude=True)
     """The storage backends' own variables, credentials among them."""
+    vendor_variables: Mapping[str, str] = Field(default={}, repr=False, exclude=True)
+    """The vendors' own variables, credentials among them."""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str], home: Path | None = None) -> "Settings":
@@ -133,9 +137,8 @@ class Settings(BaseModel):
             values[listed] = tuple(_SEPARATORS.split(values[listed].strip(", ")))
         values["home"] = (home or Path(env.get(HOME_VARIABLE) or DEFAULT_HOME)).absolute()
         values["copyleaks_accounts"] = tuple(_copyleaks_accounts(env))
-        values["storage_variables"] = {
-            name: value for name, value in env.items() if name.startswith(STORE_PREFIXES)
-        }
+        values["storage_variables"] = _beginning(env, STORE_PREFIXES)
+        values["vendor_variables"] = _beginning(env, VENDOR_PREFIXES)
         try:
             settings = cls.model_validate(values)
         except ValidationError as error:
@@ -174,6 +177,10 @@ class Settings(BaseModel):
         if self.receiver_secret is None and not file.exists():
             file.touch(mode=0o600)
             file.write_text(secrets.token_urlsafe(SECRET_BYTES))
+
+
+def _beginning(env: Mapping[str, str], prefixes: tuple[str, ...]) -> dict[str, str]:
+    return {name: value for name, value in env.items() if name.startswith(prefixes)}
 
 
 def _copyleaks_accounts(env: Mapping[str, str]) -> list[CopyleaksAccount]:

@@ -17,6 +17,7 @@ from export_pipeline.ledger.database import Tx
 from export_pipeline.ledger.rows import QueueClass
 from export_pipeline.workflow.collect import collect, read_completions
 from export_pipeline.workflow.pipeline import Pipeline
+from export_pipeline.workflow.poll import poll
 from export_pipeline.workflow.reconcile import reconcile
 from export_pipeline.workflow.register import queue_registered
 from export_pipeline.workflow.send import drain
@@ -58,6 +59,7 @@ class Jobs:
     """The op jobs of one vendor."""
 
     send: dg.JobDefinition
+    poll: dg.JobDefinition | None
     collect: dg.JobDefinition
     reconcile: dg.JobDefinition
     queue: dg.JobDefinition
@@ -66,7 +68,8 @@ class Jobs:
     @property
     def all(self) -> Sequence[dg.JobDefinition]:
         """Each of them."""
-        return [self.send, self.collect, self.reconcile, self.queue, self.archive]
+        every = [self.send, self.poll, self.collect, self.reconcile, self.queue, self.archive]
+        return [job for job in every if job is not None]
 
 
 def job_name(vendor: str, verb: str) -> str:
@@ -78,6 +81,9 @@ def vendor_jobs(slice_: Slice) -> Jobs:
     """The op jobs of one vendor."""
     return Jobs(
         send=_job(slice_, "send", "Send queued orders, evenly paced by the quota.", _send),
+        poll=_job(slice_, "poll", "Ask the vendor how its orders stand.", _poll)
+        if slice_.is_asked
+        else None,
         collect=_job(slice_, "collect", "Verify and seal what arrived, and show it.", _collect),
         reconcile=_job(
             slice_, "reconcile", "Go on with whatever got stuck, and show it.", _reconcile
@@ -126,9 +132,14 @@ def _as_job(slice_: Slice, verb: str, description: str, run: dg.OpDefinition) ->
 async def _send(_shower: Shower, pipeline: Pipeline) -> dict[str, Any]:
     sent = await drain(pipeline, seconds=TIME_BOX_SECONDS, linger=LINGER_SECONDS)
     resting = await pipeline.ledger.look(rests, pipeline.vendor.name, pipeline.vendor.accounts)
-    if troubled := [str(rest) for rest in resting if rest.needs_a_person]:
+    if troubled := [str(rest) for rest in resting if rest.needs_person]:
         raise dg.Failure(f"{'; '.join(troubled)} (sent before: {sent})", allow_retries=False)
     return {"sent": sent}
+
+
+async def _poll(_shower: Shower, pipeline: Pipeline) -> dict[str, Any]:
+    ended = await poll(pipeline, seconds=TIME_BOX_SECONDS, linger=LINGER_SECONDS)
+    return {"ended": ended}
 
 
 async def _collect(shower: Shower, pipeline: Pipeline) -> dict[str, Any]:

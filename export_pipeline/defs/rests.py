@@ -7,10 +7,6 @@ from datetime import UTC, datetime
 from export_pipeline.ledger import quotas
 from export_pipeline.ledger.database import Tx
 
-TOO_MANY_CALLS = "HTTP status 429"
-"""What the ledger's reason of a rest says where the vendor's limit was hit: that ends by itself.
-All other rests are a refused login or a setting that cannot be used."""
-
 
 @dataclass(frozen=True)
 class Rest:
@@ -20,16 +16,13 @@ class Rest:
         account: the account's short name.
         until: seconds since the epoch.
         reason: what the vendor answered, and what to do.
+        needs_person: whether waiting alone does not mend it.
     """
 
     account: str
     until: float
     reason: str
-
-    @property
-    def needs_a_person(self) -> bool:
-        """Whether waiting alone does not mend it."""
-        return TOO_MANY_CALLS not in self.reason
+    needs_person: bool
 
     def __str__(self) -> str:
         until = datetime.fromtimestamp(self.until, UTC)

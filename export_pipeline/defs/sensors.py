@@ -35,6 +35,7 @@ def vendor_sensors(slice_: Slice, jobs: Jobs, seconds: int) -> Sequence[dg.Senso
     return [
         _sensor(slice_, "scan_completed", seconds, _register, None),
         _sensor(slice_, "queue", seconds, _send, jobs.send),
+        *([_sensor(slice_, "poll", seconds, _poll, jobs.poll)] if jobs.poll else []),
         _sensor(slice_, "export_completed", seconds, _collect, jobs.collect),
         _sensor(slice_, "reconciler", seconds, _reconcile, jobs.reconcile),
     ]
@@ -43,6 +44,7 @@ def vendor_sensors(slice_: Slice, jobs: Jobs, seconds: int) -> Sequence[dg.Senso
 _DESCRIPTIONS = {
     "scan_completed": "Registers scans whose completed webhook came, and adds partitions.",
     "queue": "Starts the sender while orders are queued.",
+    "poll": "Starts the job that asks the vendor how its orders stand, while some wait there.",
     "export_completed": "Starts the collector when orders ended or something is to be shown.",
     "reconciler": "Finds late orders, lost webhooks, and runs killed with their process.",
 }
@@ -134,6 +136,17 @@ def _is_due(tx: Tx, vendor: str, account: str) -> bool:
     return due is not None and due <= tx.now
 
 
+def _poll(_: dg.SensorEvaluationContext, slice_: Slice, pipeline: Pipeline) -> str | dg.SkipReason:
+    configured = pipeline.vendor.accounts
+    with pipeline.ledger.read() as tx:
+        resting = {rest.account: str(rest) for rest in rests(tx, slice_.vendor, configured)}
+        awake = [account for account in configured if account not in resting]
+        waiting = [name for name in awake if orders.next_to_ask(tx, slice_.vendor, name)]
+    if waiting:
+        return f"orders of account {', '.join(waiting)} are at the vendor"
+    return dg.SkipReason("; ".join(resting.values())) if resting else ""
+
+
 def _collect(_: dg.SensorEvaluationContext, slice_: Slice, pipeline: Pipeline) -> str:
     with pipeline.ledger.read() as tx:
         if inbox.unhandled(tx, slice_.vendor, inbox.ORDERS, 1):
@@ -149,4 +162,4 @@ def _reconcile(context: dg.SensorEvaluationContext, slice_: Slice, pipeline: Pip
     for run_id in fail_orphans(context.instance, pipeline.ledger, slice_.vendor):
         context.log.warning("run %s was orphaned by a crash: reported as failed", run_id)
     with pipeline.ledger.read() as tx:
-        return "orders or seals are stuck" if is_needed(tx, slice_.vendor) else ""
+        return "orders or seals are stuck" if is_needed(tx, pipeline.vendor) else ""

@@ -21,10 +21,12 @@ class Slice:
     Args:
         vendor: its name; also the key of its resource and the group of its assets.
         kinds: its artifact kinds, in the order in which they are shown.
+        is_asked: whether it is asked how its orders stand (`Vendor.asking`).
     """
 
     vendor: str
     kinds: Sequence[ArtifactKind]
+    is_asked: bool = False
 
     @property
     def partitions_name(self) -> str:

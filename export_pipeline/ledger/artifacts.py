@@ -71,6 +71,12 @@ def assign(tx: Tx, scan_id: int, generation: int, names: Sequence[str], order_id
         )
 
 
+def named(tx: Tx, artifact: Artifact, vendor_name: str, details: Mapping[str, Any]) -> None:
+    """Note the vendor's own name of an artifact, and what else it says of it."""
+    known = {**(artifact.details or {}), **({"vendor": dict(details)} if details else {})}
+    _settle(tx, artifact, vendor_name=vendor_name, details=known or None)
+
+
 def delivered(tx: Tx, order_id: str, name: str, *, size: int, sha256: str) -> bool:
     """Note what the receiver took in, for the verification to compare with.
 

@@ -184,15 +184,16 @@ def completed(tx: Tx, order_id: str, completion: dict[str, Any]) -> bool:
     return tx.run(unspoken.values(**word)) == 1
 
 
-def late(tx: Tx, vendor: str, limit: int) -> list[Order]:
-    """Waiting orders whose completion should have come by now; mark them to be looked after."""
+def late(tx: Tx, vendor: str, limit: int, *, is_asked: bool = False) -> list[Order]:
+    """Waiting orders whose completion should have come by now; mark them to be looked after.
+
+    Args:
+        is_asked: whether the vendor is asked after them, so that only their deadline makes them
+            late.
+    """
     query = (
         sa.select(orders)
-        .where(
-            orders.c.vendor == vendor,
-            orders.c.state == OrderState.WAITING,
-            orders.c.not_before <= tx.now,
-        )
+        .where(orders.c.vendor == vendor, _late(tx, is_asked=is_asked))
         .order_by(orders.c.not_before)
         .limit(limit)
     )
@@ -254,6 +255,16 @@ def take_completed(
     return taken
 
 
+def hold(tx: Tx, order_id: str, owner: str, *, seconds: float) -> bool:
+    """Lengthen the lease of an order that is being collected; False if it is not this owner's."""
+    held = sa.update(orders).where(
+        orders.c.id == order_id,
+        orders.c.state == OrderState.COMPLETED,
+        orders.c.lease_owner == owner,
+    )
+    return tx.run(held.values(lease_until=tx.now + seconds)) == 1
+
+
 def release(tx: Tx, order_id: str) -> None:
     """Give a completed order back, for whoever collects next."""
     tx.run(sa.update(orders).where(orders.c.id == order_id).values(lease_until=None))
@@ -287,20 +298,40 @@ def has_completed(tx: Tx, vendor: str) -> bool:
     return tx.one_or_none(query.limit(1)) is not None
 
 
-def has_stuck(tx: Tx, vendor: str) -> bool:
-    """Whether an order waits too long for its completion, or its sender died."""
+def has_stuck(tx: Tx, vendor: str, *, is_asked: bool = False) -> bool:
+    """Whether an order waits too long for its completion (see `late`), or its sender died."""
     late_or_abandoned = sa.or_(
-        sa.and_(orders.c.state == OrderState.WAITING, orders.c.not_before <= tx.now),
+        _late(tx, is_asked=is_asked),
         sa.and_(orders.c.state == OrderState.SENDING, orders.c.lease_until <= tx.now),
     )
     query = sa.select(orders.c.id).where(orders.c.vendor == vendor, late_or_abandoned)
     return tx.one_or_none(query.limit(1)) is not None
 
 
-def waiting(tx: Tx, vendor: str, limit: int) -> list[Order]:
-    """Orders that are with the vendor, longest first."""
-    query = sa.select(orders).where(orders.c.vendor == vendor, orders.c.state == OrderState.WAITING)
-    return [to_order(row) for row in tx.all(query.order_by(orders.c.sent_at).limit(limit))]
+def take_to_ask(tx: Tx, vendor: str, account: str, *, limit: int, seconds: float) -> list[Order]:
+    """Take waiting orders that it is time to ask after; for `seconds` nobody else takes them."""
+    query = (
+        sa.select(orders)
+        .where(_waiting(vendor, account), orders.c.not_before <= tx.now)
+        .order_by(orders.c.not_before)
+        .limit(limit)
+    )
+    taken = [to_order(row) for row in tx.all(query)]
+    for order in taken:
+        ask_later(tx, order.id, tx.now + seconds)
+    return taken
+
+
+def ask_later(tx: Tx, order_id: str, moment: float) -> None:
+    """Ask after a waiting order at `moment`, and not before."""
+    _move(tx, order_id, OrderState.WAITING, not_before=moment)
+
+
+def next_to_ask(tx: Tx, vendor: str, account: str) -> float | None:
+    """When it is time to ask after the first waiting order, None if none waits."""
+    query = sa.select(sa.func.min(orders.c.not_before)).where(_waiting(vendor, account))
+    due = tx.connection.execute(query).scalar_one()
+    return None if due is None else float(due)
 
 
 def count_queued(tx: Tx, vendor: str, queue_class: QueueClass) -> int:
@@ -319,6 +350,19 @@ def count_by_state(tx: Tx, vendor: str | None = None) -> dict[str, int]:
     if vendor is not None:
         query = query.where(orders.c.vendor == vendor)
     return {str(state): int(count) for state, count in tx.all(query)}
+
+
+def _waiting(vendor: str, account: str) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        orders.c.vendor == vendor,
+        orders.c.account == account,
+        orders.c.state == OrderState.WAITING,
+    )
+
+
+def _late(tx: Tx, *, is_asked: bool) -> sa.ColumnElement[bool]:
+    ends = orders.c.deadline if is_asked else orders.c.not_before
+    return sa.and_(orders.c.state == OrderState.WAITING, ends <= tx.now)
 
 
 def _free(tx: Tx) -> sa.ColumnElement[bool]:

@@ -6,6 +6,7 @@ that dies with one has used it, and the vendor's limit still holds.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
@@ -51,7 +52,7 @@ def claim(tx: Tx, vendor: str, account: str, wanted: Sequence[Quota]) -> float:
     A cooldown may begin while the caller sleeps: it asks `cooldown` again before it sends.
     """
     rows = {quota.name: _row(tx, vendor, account, quota.name) for quota in wanted}
-    moment = max(tx.now, cooldown(tx, vendor, account)[0])
+    moment = max(tx.now, cooldown(tx, vendor, account).until)
     for quota in wanted:
         moment = max(moment, rows[quota.name] - quota.allowance)
     for quota in wanted:
@@ -80,31 +81,52 @@ def next_free(tx: Tx, vendor: str, account: str, quota: Quota) -> float:
     return tx.now if row is None else max(tx.now, float(row.next_at) - quota.allowance)
 
 
-def cool_down(tx: Tx, vendor: str, account: str, seconds: float, reason: str) -> None:
-    """Let no process send anything on the account for `seconds` (a 429, a refused login)."""
+def cool_down(
+    tx: Tx, vendor: str, account: str, seconds: float, reason: str, *, needs_person: bool = False
+) -> None:
+    """Let no process send anything on the account for `seconds` (a 429, a refused login).
+
+    Args:
+        reason: what the vendor answered, and what to do.
+        needs_person: whether waiting alone does not mend it.
+    """
     until = tx.now + seconds
-    if until <= cooldown(tx, vendor, account)[0]:
+    if until <= cooldown(tx, vendor, account).until:
         return
+    values = {
+        "cooldown_until": until,
+        "cooldown_reason": reason,
+        "cooldown_needs_person": needs_person,
+    }
     changed = tx.run(
         sa.update(accounts)
         .where(accounts.c.vendor == vendor, accounts.c.account == account)
-        .values(cooldown_until=until, cooldown_reason=reason)
+        .values(**values)
     )
     if not changed:
-        values = {"vendor": vendor, "account": account, "cooldown_until": until}
-        tx.run(sa.insert(accounts).values(**values, cooldown_reason=reason))
+        tx.run(sa.insert(accounts).values(vendor=vendor, account=account, **values))
 
 
-def cooldown(tx: Tx, vendor: str, account: str) -> tuple[float, str]:
-    """Until when the account rests and why; `(0.0, "")` if it does not."""
+class Cooldown(NamedTuple):
+    """A rest of an account, over already where `until` is 0; see `cool_down`."""
+
+    until: float = 0.0
+    reason: str = ""
+    needs_person: bool = False
+
+
+def cooldown(tx: Tx, vendor: str, account: str) -> Cooldown:
+    """The rest that the account is in."""
     row = tx.one_or_none(
-        sa.select(accounts.c.cooldown_until, accounts.c.cooldown_reason).where(
-            accounts.c.vendor == vendor, accounts.c.account == account
-        )
+        sa.select(
+            accounts.c.cooldown_until,
+            accounts.c.cooldown_reason,
+            accounts.c.cooldown_needs_person,
+        ).where(accounts.c.vendor == vendor, accounts.c.account == account)
     )
     if row is None or row.cooldown_until is None or row.cooldown_until <= tx.now:
-        return 0.0, ""
-    return float(row.cooldown_until), str(row.cooldown_reason)
+        return Cooldown()
+    return Cooldown(row.cooldown_until, row.cooldown_reason, row.cooldown_needs_person)
 
 
 def _row(tx: Tx, vendor: str, account: str, name: str) -> float:

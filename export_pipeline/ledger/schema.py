@@ -190,8 +190,24 @@ accounts = sa.Table(
     sa.Column("account", sa.Text, primary_key=True),
     _time("cooldown_until"),
     _text("cooldown_reason", default=""),
-    sa.Column("token", sa.LargeBinary),
-    _time("token_expires_at"),
+    _flag("cooldown_needs_person"),
+)
+
+tokens = sa.Table(
+    "tokens",
+    metadata,
+    sa.Column("vendor", sa.Text, primary_key=True),
+    sa.Column("account", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("sealed", sa.LargeBinary, nullable=False),
+    sa.Column("expires_at", sa.Double, nullable=False),
+)
+
+cursors = sa.Table(
+    "cursors",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("value", sa.JSON, nullable=False),
 )
 
 leases = sa.Table(

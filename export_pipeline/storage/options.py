@@ -87,12 +87,23 @@ def read_options(model: type[Options], variables: Mapping[str, str]) -> Options:
     try:
         return model.model_validate(given)
     except ValidationError as error:
-        raise ConfigError(_in_words(error)) from None
+        raise ConfigError(in_words(error)) from None
 
 
-def _in_words(error: ValidationError) -> str:
+def in_words(error: ValidationError, begin: str = "") -> str:
+    """Tell what is wrong with which variables, never their values.
+
+    Args:
+        error: of a model whose aliases are variables.
+        begin: what stands before each alias in the environment.
+    """
     # A check of several fields has no location; its own words name the variables.
     return "; ".join(
-        ": ".join([*map(str, problem["loc"][:1]), problem["msg"].removeprefix("Value error, ")])
+        ": ".join(
+            [
+                *(f"{begin}{name}" for name in problem["loc"][:1]),
+                problem["msg"].removeprefix("Value error, "),
+            ]
+        )
         for problem in error.errors(include_input=False, include_url=False)
     )

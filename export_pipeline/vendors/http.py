@@ -18,6 +18,7 @@ from export_pipeline.errors import (
     DuplicateOrder,
     OrderRefused,
     RateLimited,
+    ResultLost,
     ScanGone,
     VendorError,
     VendorUnavailable,
@@ -48,6 +49,7 @@ _WHAT_TO_DO: dict[type[VendorError], str] = {
     AuthenticationFailed: "correct the account's credentials, then run `export-pipeline check`",
     OrderRefused: "see what the vendor names",
     DuplicateOrder: "the vendor has this id already: an earlier send arrived",
+    ResultLost: "it is ordered again by itself",
     ScanGone: "the vendor has no such scan (any more): nothing of it can be exported",
 }
 
@@ -155,8 +157,18 @@ async def send(
     *,
     headers: Mapping[str, str] | None = None,
     content: bytes | None = None,
+    hold_seconds: float = 0.0,
 ) -> Answer:
     """Send one request and return whatever is answered; the account's pacing is done already.
+
+    Args:
+        client: see `make_client`.
+        call: what it is, for the errors.
+        method: the HTTP method.
+        url: whole.
+        headers: beside those of the client.
+        content: the body.
+        hold_seconds: how long the vendor may work or hold its answer (a long poll) before a word.
 
     Raises:
         VendorUnavailable: no answer came.
@@ -164,8 +176,9 @@ async def send(
     """
     problem: Exception
     try:
-        request = client.build_request(method, url, headers=headers, content=content)
-        async with asyncio.timeout(CALL_SECONDS):
+        idle = httpx.Timeout(IDLE_SECONDS + hold_seconds, connect=CONNECT_SECONDS)
+        request = client.build_request(method, url, headers=headers, content=content, timeout=idle)
+        async with asyncio.timeout(CALL_SECONDS + hold_seconds):
             return await _exchange(client, request)
     except (httpx.InvalidURL, httpx.UnsupportedProtocol):
         problem = ConfigError(

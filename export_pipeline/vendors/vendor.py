@@ -1,12 +1,13 @@
 """The one interface by which the workflow knows a vendor."""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, BinaryIO, Protocol
 
 from export_pipeline.ledger.quotas import Quota
-from export_pipeline.ledger.rows import Order, Scan
+from export_pipeline.ledger.rows import Artifact, Order, Scan
 from export_pipeline.storage.store import UploadTarget
 
 
@@ -88,11 +89,72 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Completion:
-    """The vendor's word that an order ended."""
+    """The vendor's word that an order ended.
+
+    Args:
+        deliveries: its word on each artifact that it pushed.
+        unmatched: tasks in the webhook that name no artifact of the order.
+        is_ready: whether its artifacts wait at the vendor, to be pulled with `Vendor.open`.
+        staged: artifact name -> the store's key below `.incoming/` to which the vendor wrote it.
+        failure: why the vendor could not bring it, in its own words; "" if it did.
+        is_final: whether another order of the same would fail in the same way.
+    """
 
     deliveries: tuple[Delivery, ...] = ()
     unmatched: int = 0
-    """Tasks in the webhook that name no artifact of the order."""
+    is_ready: bool = False
+    staged: Mapping[str, str] = field(default_factory=dict)
+    failure: str = ""
+    is_final: bool = False
+
+
+@dataclass(frozen=True)
+class Asking:
+    """How a vendor is asked after its orders, where it can be.
+
+    Args:
+        at_once: orders in one call of `Vendor.ask`.
+        first_seconds: from an order's acceptance until it is first asked after; the pause between
+            two later questions grows with its age,
+        longest_seconds: up to this.
+        holds: whether the vendor itself holds the answer until an order ends (a long poll): then
+            no pause is needed.
+    """
+
+    at_once: int
+    first_seconds: float
+    longest_seconds: float
+    holds: bool = False
+
+
+@dataclass(frozen=True)
+class Opened:
+    """An artifact as it comes from the vendor.
+
+    Args:
+        chunks: its bytes; ends with a `VendorError` if they are not whole.
+        vendor_name: the vendor's own name of the file, made safe; "" keeps what was planned.
+        details: what else the vendor says of it, kept with the artifact.
+    """
+
+    chunks: AsyncIterator[bytes] = field(repr=False)
+    vendor_name: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Loan:
+    """How a vendor may write one artifact into the store by itself, with credentials lent to it.
+
+    Args:
+        key: the store's key below `.incoming/`; the order's own, so that nobody else writes there.
+        operation: CloudConvert's, e.g. `export/s3`.
+        arguments: with the credentials: never log them.
+    """
+
+    key: str
+    operation: str
+    arguments: Mapping[str, object] = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -106,6 +168,9 @@ class Placement:
         vendor_names: artifact name -> the vendor's name for it.
         kinds: artifact name -> its kind.
         completion: where the vendor posts that it ended.
+        sign: artifact name -> where a vendor writes it straight into the store, once, until the
+            order's deadline; None if the store cannot sign.
+        lend: artifact name -> how the vendor writes it with credentials of its own, None without.
         is_on_time: whether the claimed turn still holds; asked right before the call is sent.
     """
 
@@ -115,16 +180,27 @@ class Placement:
     vendor_names: Mapping[str, str]
     kinds: Mapping[str, str]
     completion: UploadTarget
+    sign: Callable[[str], UploadTarget | None] = field(default=lambda _: None, repr=False)
+    lend: Callable[[str], Loan | None] = field(default=lambda _: None, repr=False)
     is_on_time: Callable[[], bool] = field(default=lambda: True, repr=False)
 
 
 @dataclass(frozen=True)
 class Receipt:
-    """A vendor's acceptance of an order."""
+    """A vendor's acceptance of an order.
+
+    Args:
+        request_id: the vendor's id of the request.
+        vendor_order: the vendor's own id of the order, where the vendor chooses it.
+        files: what the order turned out to bring, in place of the artifacts that were planned;
+            None if they stand. An artifact that keeps its name keeps its place.
+        completion: given if the order ended at once.
+    """
 
     request_id: str | None = None
     vendor_order: str | None = None
-    """The vendor's own id of the order, where the vendor chooses it."""
+    files: tuple[PlannedArtifact, ...] | None = None
+    completion: Completion | None = None
 
 
 class Vendor(Protocol):
@@ -144,7 +220,11 @@ class Vendor(Protocol):
 
     @property
     def pushes(self) -> bool:
-        """Whether it writes into upload targets; else artifacts are pulled with `open`."""
+        """Whether each artifact of an order needs an upload target beforehand."""
+
+    @property
+    def asking(self) -> Asking | None:
+        """How to ask after orders; None if only a webhook tells."""
 
     def require(self, account: str) -> None:
         """Make sure that the account is configured.
@@ -178,8 +258,14 @@ class Vendor(Protocol):
             TurnMissed: nothing was sent, since the claimed turn had passed.
         """
 
-    async def ask(self, orders: Sequence[Order]) -> Mapping[str, Completion]:
-        """The completions, by order id, of those orders that ended; empty if it cannot be asked."""
+    async def ask(self, account: str, orders: Sequence[Order]) -> Mapping[str, Completion]:
+        """The completions, by order id, of those orders that ended; may hold for a minute.
+
+        What cannot be asked after right now is left out, and asked after again later.
+
+        Raises:
+            VendorError: none could be asked after, all of them being of one account.
+        """
 
     def read_registration(self, status: str, body: bytes) -> Registration | None:
         """Read a scan's own webhook; None if it says nothing to act on.
@@ -195,8 +281,13 @@ class Vendor(Protocol):
             BadInput: the body is not what the vendor documents.
         """
 
-    def open(self, order: Order, artifact: str) -> AsyncIterator[bytes]:
-        """Stream one artifact of a completed order from the vendor (pulled vendors only)."""
+    def open(self, order: Order, artifact: Artifact) -> AbstractAsyncContextManager[Opened]:
+        """Stream one artifact of a completed order from the vendor, where `is_ready` said so.
+
+        Raises:
+            ResultLost: what the order made is gone, or is not what the vendor said: order again.
+            VendorError: see errors.py.
+        """
 
     async def check(self, account: str) -> str:
         """Try the account's credentials; return one line that says what works.

@@ -7,8 +7,10 @@ from export_pipeline.errors import StoreError
 from export_pipeline.ledger import artifacts, registry
 from export_pipeline.ledger.database import Tx
 from export_pipeline.ledger.rows import ArtifactState, Scan
+from export_pipeline.transfer.concurrency import all_of
 from export_pipeline.workflow.collect import collect, read_completions
 from export_pipeline.workflow.pipeline import Pipeline
+from export_pipeline.workflow.poll import poll
 from export_pipeline.workflow.reconcile import find_stuck, frozen, seal_all
 from export_pipeline.workflow.send import drain
 
@@ -39,12 +41,15 @@ async def drive(
         StoreError: the store failed, for good or at the last turn; nothing is lost then either.
     """
     stop = asyncio.Event()
-    sender = asyncio.create_task(drain(pipeline, seconds=seconds, linger=seconds, stop=stop))
+    beside = [
+        asyncio.create_task(verb(pipeline, seconds=seconds, linger=seconds, stop=stop))
+        for verb in (drain, poll)
+    ]
     try:
         return await _collect_until(pipeline, scan_ids, kinds, wants_bag, seconds, show)
     finally:
         stop.set()
-        await sender
+        await all_of(*beside)
 
 
 async def _collect_until(
@@ -75,7 +80,7 @@ def _now(tx: Tx) -> float:
 
 
 async def _turn(pipeline: Pipeline, scan_ids: Sequence[int]) -> None:
-    await pipeline.ledger.apply(find_stuck, pipeline.vendor.name)
+    await pipeline.ledger.apply(find_stuck, pipeline.vendor)
     await read_completions(pipeline)
     await collect(pipeline, limit=ORDERS_PER_TURN, scan_ids=scan_ids)
     await seal_all(pipeline, await pipeline.ledger.look(frozen, scan_ids))

@@ -1,6 +1,6 @@
 """Ask for a scan: open its generation, plan its artifacts, queue its orders."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from enum import StrEnum
 
 from export_pipeline.ledger import artifacts, events, generations, orders, registry
@@ -14,6 +14,7 @@ from export_pipeline.ledger.rows import (
     ScanState,
 )
 from export_pipeline.vendors.vendor import Availability, PlannedArtifact, Vendor
+from export_pipeline.workflow import files
 from export_pipeline.workflow.queue import queue, report_order
 from export_pipeline.workflow.settle import finish, report_kinds
 
@@ -25,14 +26,6 @@ class Requested(StrEnum):
     OPEN = "ordered before"
     SEALED = "sealed before"
     EXPIRED = "expired at vendor"
-
-
-_STATE = {
-    Availability.EXPECTED: ArtifactState.EXPECTED,
-    Availability.UNKNOWN: ArtifactState.EXPECTED,
-    Availability.ABSENT: ArtifactState.ABSENT,
-    Availability.MISSING: ArtifactState.MISSING,
-}
 
 
 def request(
@@ -124,7 +117,7 @@ def order_artifacts(
 ) -> list[str]:
     """Add what is planned and not there yet, order all that is expected and has no order."""
     planned = _plan_new(tx, vendor, scan, generation, kinds)
-    _insert(tx, scan, generation, planned)
+    files.insert(tx, scan, generation, planned)
     wanted = [
         PlannedArtifact(one.kind, one.name, one.vendor_name, Availability(one.availability))
         for one in artifacts.of_generation(tx, scan.id, generation)
@@ -171,22 +164,3 @@ def _plan_new(
     ]
     artifacts.withdraw(tx, outdated)
     return [one for one in planned if one.name not in {old.name for old in known}]
-
-
-def _insert(tx: Tx, scan: Scan, generation: int, planned: Iterable[PlannedArtifact]) -> None:
-    artifacts.insert(
-        tx,
-        [
-            {
-                "scan_id": scan.id,
-                "generation": generation,
-                "name": one.name,
-                "kind": one.kind,
-                "vendor_name": one.vendor_name,
-                "availability": one.availability,
-                "state": _STATE[one.availability],
-                "reason": one.reason,
-            }
-            for one in planned
-        ],
-    )

@@ -8,7 +8,8 @@ from export_pipeline.ledger import events, generations, orders, registry
 from export_pipeline.ledger.database import Tx
 from export_pipeline.ledger.rows import GenerationState, Scan
 from export_pipeline.transfer.concurrency import all_of
-from export_pipeline.workflow.collect import collect, note_completion, read_completions
+from export_pipeline.vendors.vendor import Vendor
+from export_pipeline.workflow.collect import collect, read_completions
 from export_pipeline.workflow.pipeline import Pipeline
 from export_pipeline.workflow.seal import seal
 
@@ -36,28 +37,28 @@ async def reconcile(pipeline: Pipeline) -> Reconciled:
         StoreError: the store failed at some scan; everything else is done all the same.
     """
     await read_completions(pipeline)
-    waiting = await pipeline.ledger.look(orders.waiting, pipeline.vendor.name, ORDERS_PER_TURN)
-    for order_id, completion in (await pipeline.vendor.ask(waiting)).items():
-        await pipeline.ledger.apply(note_completion, order_id, completion)
-    found = await pipeline.ledger.apply(find_stuck, pipeline.vendor.name)
+    found = await pipeline.ledger.apply(find_stuck, pipeline.vendor)
     unsealed = await pipeline.ledger.look(_unsealed, pipeline.vendor.name)
     await all_of(collect(pipeline, limit=ORDERS_PER_TURN), seal_all(pipeline, unsealed))
     return Reconciled(found.late, found.abandoned, len(unsealed))
 
 
-def is_needed(tx: Tx, vendor: str) -> bool:
+def is_needed(tx: Tx, vendor: Vendor) -> bool:
     """Whether a round would find something; cheap, for a sensor."""
-    return orders.has_stuck(tx, vendor) or bool(generations.unsealed(tx, vendor, 1))
+    is_stuck = orders.has_stuck(tx, vendor.name, is_asked=vendor.asking is not None)
+    return is_stuck or bool(generations.unsealed(tx, vendor.name, 1))
 
 
-def find_stuck(tx: Tx, vendor: str) -> Reconciled:
+def find_stuck(tx: Tx, vendor: Vendor) -> Reconciled:
     """Give late orders to the collectors and unfinished sends back to the queue."""
-    abandoned = orders.abandoned(tx, vendor)
+    is_asked = vendor.asking is not None
+    abandoned = orders.abandoned(tx, vendor.name)
     for order in abandoned:
         events.record(tx, order.scan_id, "queued again: its sender died", order.id)
-    late = orders.late(tx, vendor, ORDERS_PER_TURN)
+    late = orders.late(tx, vendor.name, ORDERS_PER_TURN, is_asked=is_asked)
+    silent = "not ended at its deadline" if is_asked else "no webhook"
     for order in late:
-        events.record(tx, order.scan_id, "no webhook: looking in the store", order.id)
+        events.record(tx, order.scan_id, f"{silent}: looking in the store", order.id)
     return Reconciled(late=len(late), abandoned=len(abandoned))
 
 

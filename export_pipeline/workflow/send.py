@@ -8,12 +8,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from export_pipeline.errors import (
-    AuthenticationFailed,
     ConfigError,
     DuplicateOrder,
     OrderInvalid,
     OrderRefused,
-    RateLimited,
     ScanGone,
     StoreError,
     TurnMissed,
@@ -23,11 +21,14 @@ from export_pipeline.ledger import artifacts, events, orders, quotas, registry
 from export_pipeline.ledger.database import Tx
 from export_pipeline.ledger.rows import Artifact, Order, OrderState, Outcome, Scan
 from export_pipeline.vendors.vendor import Placement, Receipt
+from export_pipeline.workflow import files
+from export_pipeline.workflow.completion import note_completion
 from export_pipeline.workflow.decide import NextStep, after_refusal, after_undelivered
 from export_pipeline.workflow.pipeline import Pipeline
+from export_pipeline.workflow.rest import let_rest, needs_person
 from export_pipeline.workflow.seal import seal_if_possible
 from export_pipeline.workflow.settle import close, close_gone
-from export_pipeline.workflow.targets import upload_target
+from export_pipeline.workflow.targets import loan, signed_target, upload_target
 
 SENDING_SECONDS = 120.0
 """How long a send may take before another process sends the same order, by the same id."""
@@ -38,9 +39,6 @@ IDLE_SECONDS = 0.25
 a sender that dies with a claim has seldom got one."""
 HELD_SECONDS = 2.0
 """Longest pause of a sender that the quota holds back: it may be told to stop meanwhile."""
-LOGIN_COOLDOWN_SECONDS = 300.0
-RATE_COOLDOWN_SECONDS = 60.0
-"""Rest after a 429 that names no time: one whole window of the limit."""
 BACKOFF_SECONDS = (1.0, 60.0)
 """First and longest pause between sends of one order: FACTS 1.8, 1, 2, 4 ... 60 s and a random
 part."""
@@ -113,7 +111,7 @@ def _next_wait(tx: Tx, pipeline: Pipeline, account: str) -> tuple[float, float |
         quotas.next_free(tx, pipeline.vendor.name, account, quota)
         for quota in pipeline.vendor.quotas(account)
     ]
-    rests_until = quotas.cooldown(tx, pipeline.vendor.name, account)[0]
+    rests_until = quotas.cooldown(tx, pipeline.vendor.name, account).until
     return tx.now, max(0.0, max(due, rests_until, *free) - tx.now)
 
 
@@ -161,7 +159,7 @@ def _take(tx: Tx, pipeline: Pipeline, account: str, claim: _Claim) -> tuple[Orde
     if tx.now > claim.valid_until:
         return None  # used late, the claim could crowd the next one: it is given up
     name = pipeline.vendor.name
-    if quotas.cooldown(tx, name, account)[0] > tx.now:
+    if quotas.cooldown(tx, name, account).until > tx.now:
         return None
     backlog_turn = claim.number % BACKLOG_SHARE == 0
     order = orders.next_in_queue(tx, name, account, backlog_turn=backlog_turn)
@@ -174,26 +172,30 @@ def _take(tx: Tx, pipeline: Pipeline, account: str, claim: _Claim) -> tuple[Orde
 
 async def send(pipeline: Pipeline, order: Order, is_on_time: OnTime = lambda: True) -> None:
     """Send one order that this process has taken, and note what the vendor answered."""
+    scan, ordered = await pipeline.ledger.look(_of_order, order)
     try:
-        placement, files = await pipeline.ledger.look(_placement, pipeline, order, is_on_time)
+        # Beside the event loop: an order of 1,000 results has as many URLs signed.
+        placement = await asyncio.to_thread(_placement, pipeline, scan, order, ordered, is_on_time)
+        receipt = await pipeline.vendor.place(placement)
+    except DuplicateOrder as error:
+        receipt = Receipt(request_id=error.request_id)
     except StoreError as error:
         # No URL can be signed for the order's whole time: nothing is sent before that is mended.
         pause = backoff(order.sends, random.random())  # noqa: S311  guards nothing
         await pipeline.ledger.apply(_not_sent, order, str(error), pause, restart=True)
         return
-    try:
-        receipt = await pipeline.vendor.place(placement)
-    except DuplicateOrder as error:
-        receipt = Receipt(request_id=error.request_id)
     except TurnMissed as error:
         await pipeline.ledger.apply(_not_sent, order, str(error), 0.0, restart=False)
         return
     except (VendorError, ConfigError) as error:
-        scan = placement.scan
-        if await pipeline.ledger.apply(_not_accepted, pipeline, order, scan, files, error):
+        if await pipeline.ledger.apply(_not_accepted, pipeline, order, scan, ordered, error):
             await seal_if_possible(pipeline, scan, order.generation)
         return
-    await pipeline.ledger.apply(_accepted, pipeline, order, receipt)
+    await pipeline.ledger.apply(_accepted, pipeline, scan, order, receipt)
+
+
+def _of_order(tx: Tx, order: Order) -> tuple[Scan, list[Artifact]]:
+    return registry.by_id(tx, order.scan_id), artifacts.of_order(tx, order.id)
 
 
 def _not_sent(tx: Tx, order: Order, reason: str, pause: float, *, restart: bool) -> None:
@@ -202,33 +204,41 @@ def _not_sent(tx: Tx, order: Order, reason: str, pause: float, *, restart: bool)
 
 
 def _placement(
-    tx: Tx, pipeline: Pipeline, order: Order, is_on_time: OnTime
-) -> tuple[Placement, list[Artifact]]:
-    scan = registry.by_id(tx, order.scan_id)
-    files = artifacts.of_order(tx, order.id)
-    return (
-        Placement(
-            order=order,
-            scan=scan,
-            targets={one.name: upload_target(pipeline, scan, order, one) for one in files},
-            vendor_names={one.name: one.vendor_name for one in files},
-            kinds={one.name: one.kind for one in files},
-            completion=pipeline.addresses.order_webhook(order),
-            is_on_time=is_on_time,
-        ),
-        files,
+    pipeline: Pipeline,
+    scan: Scan,
+    order: Order,
+    ordered: Sequence[Artifact],
+    is_on_time: OnTime,
+) -> Placement:
+    pushed = ordered if pipeline.vendor.pushes else ()
+    return Placement(
+        order=order,
+        scan=scan,
+        targets={one.name: upload_target(pipeline, scan, order, one) for one in pushed},
+        vendor_names={one.name: one.vendor_name for one in ordered},
+        kinds={one.name: one.kind for one in ordered},
+        completion=pipeline.addresses.order_webhook(order),
+        sign=lambda name: signed_target(pipeline, scan, order, name),
+        lend=lambda name: loan(pipeline, order, name),
+        is_on_time=is_on_time,
     )
 
 
-def _accepted(tx: Tx, pipeline: Pipeline, order: Order, receipt: Receipt) -> None:
+def _accepted(tx: Tx, pipeline: Pipeline, scan: Scan, order: Order, receipt: Receipt) -> None:
+    asking = pipeline.vendor.asking
+    patience = asking.first_seconds if asking else pipeline.settings.order_patience
     orders.accepted(
         tx,
         order.id,
         request_id=receipt.request_id,
         vendor_order=receipt.vendor_order,
-        look_after=tx.now + pipeline.settings.order_patience,
+        look_after=tx.now + patience,
     )
     events.record(tx, order.scan_id, "accepted", order.id, request_id=receipt.request_id)
+    if receipt.files is not None:
+        files.replace(tx, scan, order, receipt.files)
+    if receipt.completion is not None:
+        note_completion(tx, order.id, receipt.completion)
 
 
 def _not_accepted(
@@ -236,7 +246,7 @@ def _not_accepted(
     pipeline: Pipeline,
     order: Order,
     scan: Scan,
-    files: Sequence[Artifact],
+    ordered: Sequence[Artifact],
     error: VendorError | ConfigError,
 ) -> bool:
     """Note a failed send; True if that was the last word on a generation that can be sealed."""
@@ -245,33 +255,25 @@ def _not_accepted(
     if current is None or current.state not in (OrderState.QUEUED, OrderState.SENDING):
         return False  # the completion came meanwhile: the order is with the vendor after all
     if isinstance(error, OrderRefused):
-        kinds = [one.kind for one in files if one.kind in error.fields]
-        step, again = after_refusal(files, kinds, error.vendor_names)
+        kinds = [one.kind for one in ordered if one.kind in error.fields]
+        step, again = after_refusal(ordered, kinds, error.vendor_names)
         if isinstance(error, OrderInvalid):
-            step, again = NextStep(missing=tuple(files)), []
+            step, again = NextStep(missing=tuple(ordered)), []
         return close(tx, scan, order, Outcome.REFUSED, str(error), step, again)
     if isinstance(error, ScanGone):
         return close_gone(tx, scan, str(error))
-    needs_person = isinstance(error, (AuthenticationFailed, ConfigError))
-    if needs_person or isinstance(error, RateLimited):
-        quotas.cool_down(tx, order.vendor, order.account, _rest_seconds(error), str(error))
-    if not needs_person and current.deadline is not None and tx.now >= current.deadline:
+    let_rest(tx, order.vendor, order.account, error)
+    if not needs_person(error) and current.deadline is not None and tx.now >= current.deadline:
         attempts = pipeline.settings.attempts
         step = after_undelivered(
-            files, attempt=order.attempt, attempts=attempts, others_arrived=False
+            ordered, attempt=order.attempt, attempts=attempts, others_arrived=False
         )
         return close(tx, scan, order, Outcome.FAILED, str(error), step)
     not_before = tx.now + backoff(order.sends, random.random())  # noqa: S311  guards nothing
     orders.back_to_queue(
-        tx, order.id, not_before=not_before, reason=str(error), restart=needs_person
+        tx, order.id, not_before=not_before, reason=str(error), restart=needs_person(error)
     )
     return False
-
-
-def _rest_seconds(error: VendorError | ConfigError) -> float:
-    if isinstance(error, RateLimited):
-        return error.retry_after or RATE_COOLDOWN_SECONDS
-    return LOGIN_COOLDOWN_SECONDS
 
 
 def backoff(sends: int, chance: float) -> float:

@@ -114,7 +114,7 @@ def _account(tx: Tx, vendor: Vendor, account: str, *, configured: bool) -> Accou
     limits = vendor.quotas(account)
     per_call = seconds_per_call(limits)
     used = [_quota(tx, vendor.name, account, quota) for quota in limits]
-    rests_until, reason = quotas.cooldown(tx, vendor.name, account)
+    rests_until, reason, _ = quotas.cooldown(tx, vendor.name, account)
     rests = max(0.0, rests_until - tx.now)
     free_in = max([rests, *(one.free_in_seconds for one in used)])
     queue = summary.in_queue(tx, vendor.name, account)

@@ -5,7 +5,11 @@ from collections.abc import Sequence
 from export_pipeline.errors import StoreError
 from export_pipeline.ledger.rows import Artifact, Order, Scan
 from export_pipeline.storage.store import UploadTarget
+from export_pipeline.vendors.vendor import Loan
 from export_pipeline.workflow.pipeline import Pipeline
+
+INCOMING = ".incoming/"
+"""Where vendors write with credentials of their own: nothing there is taken for archived."""
 
 
 def upload_target(pipeline: Pipeline, scan: Scan, order: Order, artifact: Artifact) -> UploadTarget:
@@ -14,9 +18,25 @@ def upload_target(pipeline: Pipeline, scan: Scan, order: Order, artifact: Artifa
     Raises:
         StoreError: the store cannot sign a URL for the order's whole time.
     """
-    key = pipeline.key(scan, order.generation, artifact.name)
-    signed = pipeline.store.sign_upload(key, seconds=pipeline.settings.order_deadline)
+    signed = signed_target(pipeline, scan, order, artifact.name)
     return signed or pipeline.addresses.upload(order.id, artifact.name)
+
+
+def signed_target(pipeline: Pipeline, scan: Scan, order: Order, name: str) -> UploadTarget | None:
+    """Where a vendor writes the artifact straight into the store; None if the store cannot sign.
+
+    Raises:
+        StoreError: the store cannot sign a URL for the order's whole time.
+    """
+    key = pipeline.key(scan, order.generation, name)
+    return pipeline.store.sign_upload(key, seconds=pipeline.settings.order_deadline)
+
+
+def loan(pipeline: Pipeline, order: Order, name: str) -> Loan | None:
+    """How a vendor writes the artifact with credentials lent to it; None if none are set."""
+    key = f"{INCOMING}{order.id}/{name}"
+    lent = pipeline.store.cloudconvert(key)
+    return None if lent is None else Loan(key, *lent)
 
 
 def endpoints(

@@ -200,9 +200,10 @@ class Day:
 
     async def _reconcile(self) -> None:
         ledger = WatchedLedger(self._settings.ledger_url, self._clock, self._work)
+        vendor = Copyleaks(self._settings, ledger)
         try:
             while True:
-                await ledger.apply(find_stuck, "copyleaks")
+                await ledger.apply(find_stuck, vendor)
                 await self._sleep(RECONCILE_SECONDS)
         finally:
             ledger.close()

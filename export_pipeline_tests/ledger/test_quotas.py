@@ -154,7 +154,7 @@ def test_a_cooldown_holds_for_every_claim_of_the_account_and_for_no_other(
     with ledger.write() as tx:
         quotas.cool_down(tx, "v", "a", 120, "HTTP 429")
         until = tx.now + 120
-        assert quotas.cooldown(tx, "v", "a") == (until, "HTTP 429")
+        assert quotas.cooldown(tx, "v", "a")[:2] == (until, "HTTP 429")
         first = quotas.claim(tx, "v", "a", [EXPORTS])
         assert quotas.claim(tx, "v", "a", [EXPORTS]) == first + EXPORTS.interval
         assert quotas.claim(tx, "v", "a", [LOGINS]) == until
@@ -162,7 +162,7 @@ def test_a_cooldown_holds_for_every_claim_of_the_account_and_for_no_other(
     assert first == until
     clock.step(120)
     with ledger.read() as tx:
-        assert quotas.cooldown(tx, "v", "a") == (0.0, "")
+        assert quotas.cooldown(tx, "v", "a")[:2] == (0.0, "")
 
 
 def test_a_shorter_cooldown_does_not_end_a_longer_one_or_change_its_reason(
@@ -171,6 +171,6 @@ def test_a_shorter_cooldown_does_not_end_a_longer_one_or_change_its_reason(
     with ledger.write() as tx:
         quotas.cool_down(tx, "v", "a", 900, "login refused")
         quotas.cool_down(tx, "v", "a", 5, "HTTP 429")
-        assert quotas.cooldown(tx, "v", "a") == (tx.now + 900, "login refused")
+        assert quotas.cooldown(tx, "v", "a")[:2] == (tx.now + 900, "login refused")
         quotas.cool_down(tx, "v", "a", 1000, "HTTP 429")
-        assert quotas.cooldown(tx, "v", "a") == (tx.now + 1000, "HTTP 429")
+        assert quotas.cooldown(tx, "v", "a")[:2] == (tx.now + 1000, "HTTP 429")

@@ -1,6 +1,8 @@
 from pathlib import Path
 
-from export_pipeline.ledger import quotas, tokens
+import sqlalchemy as sa
+
+from export_pipeline.ledger import quotas, schema, tokens
 from export_pipeline.ledger.database import Ledger, sqlite_url
 from export_pipeline.ledger.home import make_ledger
 from export_pipeline_tests.ledger.conftest import SteppedClock
@@ -45,4 +47,29 @@ def test_a_refused_token_is_forgotten_and_a_new_one_takes_its_place(ledger: Ledg
         assert tokens.load(tx, "v", "a", CREDENTIAL, 0) is None
         tokens.save(tx, "v", "a", CREDENTIAL, "the next", tx.now + 3600)
         assert tokens.load(tx, "v", "a", CREDENTIAL, 0) == "the next"
-        assert quotas.cooldown(tx, "v", "a") == (tx.now + 60, "HTTP 429")
+        assert quotas.cooldown(tx, "v", "a")[:2] == (tx.now + 60, "HTTP 429")
+
+
+def test_tokens_of_other_names_stand_beside_the_logins(ledger: Ledger) -> None:
+    names = {"link/a/../b%2f": "https://files/1?sig", "order/2": "an older token"}
+    with ledger.write() as tx:
+        tokens.save(tx, "v", "a", CREDENTIAL, TOKEN, tx.now + 3600)
+        for name, secret in names.items():
+            tokens.save(tx, "v", "a", CREDENTIAL, secret, tx.now + 60, name)
+    with ledger.read() as tx:
+        assert tokens.load_many(tx, "v", "a", CREDENTIAL, [*names, "unknown"]) == names
+        assert tokens.load_many(tx, "v", "a", "another-key", list(names)) == {}
+        assert tokens.load(tx, "v", "a", CREDENTIAL, 60) == TOKEN
+
+
+def test_what_ended_is_gone_once_something_else_is_kept(
+    ledger: Ledger, clock: SteppedClock
+) -> None:
+    with ledger.write() as tx:
+        tokens.save(tx, "v", "a", CREDENTIAL, TOKEN, tx.now + 60, "old")
+        tokens.save(tx, "v", "b", CREDENTIAL, TOKEN, tx.now + 60, "old")
+    clock.step(60)
+    with ledger.write() as tx:
+        tokens.save(tx, "v", "a", CREDENTIAL, TOKEN, tx.now + 60, "new")
+        kept = {(row.account, row.name) for row in tx.all(sa.select(schema.tokens))}
+    assert kept == {("a", "new"), ("b", "old")}

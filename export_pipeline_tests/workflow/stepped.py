@@ -73,6 +73,8 @@ class ScriptedCopyleaks(Copyleaks):
 class Stepped:
     """A home, the verbs on it, and the hands of the vendor. `now` is stepped by every sleep."""
 
+    make_vendor: type[ScriptedCopyleaks] = ScriptedCopyleaks
+
     def __init__(self, home: Path, **changes: Any) -> None:
         self.now = 1_800_000_000.0
         self.home = home
@@ -81,7 +83,7 @@ class Stepped:
         self.settings = Settings.from_env(ENVIRONMENT, home).model_copy(update=changes)
         self.addresses = Addresses(self.settings.receiver_url, self.settings.secrets)
         self.store = LocalStore(home / "archive")
-        self.vendor = ScriptedCopyleaks(self.settings, self.ledger)
+        self.vendor = self.make_vendor(self.settings, self.ledger)
 
     def pipeline(self, **parts: Any) -> Pipeline:
         """A process's own pipeline; `parts` take the place of the usual ones."""

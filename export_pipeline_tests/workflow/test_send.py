@@ -21,9 +21,9 @@ from export_pipeline.ledger import quotas
 from export_pipeline.ledger.rows import OrderState, QueueClass, ScanState
 from export_pipeline.vendors.vendor import Placement
 from export_pipeline.workflow.collect import _read_completions as note_letters
+from export_pipeline.workflow.rest import LOGIN_COOLDOWN_SECONDS
 from export_pipeline.workflow.send import (
     BACKLOG_SHARE,
-    LOGIN_COOLDOWN_SECONDS,
     SENDING_SECONDS,
     _claim,
     backoff,
@@ -183,7 +183,7 @@ def test_what_a_person_must_correct_leaves_orders_queued_with_the_reason(
     orders = [home.newest(scan) for scan in scans]
     assert {order.state for order in orders} == {OrderState.QUEUED}
     assert str(problem) in {order.reason for order in orders}
-    rests_until, why = home.look(quotas.cooldown, "copyleaks", "default")
+    rests_until, why, _ = home.look(quotas.cooldown, "copyleaks", "default")
     assert rests_until > home.now
     assert why == str(problem)
     home.now += LOGIN_COOLDOWN_SECONDS

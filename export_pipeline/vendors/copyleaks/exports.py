@@ -2,12 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Self, TypeVar
 from urllib.parse import unquote, urlsplit
-from weakref import WeakKeyDictionary
 
 import httpx
 from pydantic import BaseModel, ValidationError
@@ -15,8 +15,9 @@ from pydantic import BaseModel, ValidationError
 from export_pipeline.errors import BadInput, ConfigError, ExportPipelineError
 from export_pipeline.ledger.database import Ledger
 from export_pipeline.ledger.quotas import Quota
-from export_pipeline.ledger.rows import Order, Scan
+from export_pipeline.ledger.rows import Artifact, Order, Scan
 from export_pipeline.settings import Settings
+from export_pipeline.vendors.connections import Connections
 from export_pipeline.vendors.copyleaks.artifacts import KIND_NAMES, KINDS, parts, plan
 from export_pipeline.vendors.copyleaks.client import CopyleaksClient, export_quotas
 from export_pipeline.vendors.copyleaks.details import ScanDetails
@@ -37,6 +38,7 @@ from export_pipeline.vendors.vendor import (
     ArtifactKind,
     Completion,
     Delivery,
+    Opened,
     Placement,
     PlannedArtifact,
     Receipt,
@@ -71,6 +73,7 @@ class Copyleaks:
     name = VENDOR
     kinds: Sequence[ArtifactKind] = KINDS
     pushes = True
+    asking = None
 
     def __init__(
         self,
@@ -83,12 +86,10 @@ class Copyleaks:
     ) -> None:
         self._configured = _known_kinds(settings.copyleaks_artifacts)
         self._settings = settings
-        self._make_http = http
-        self._https: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient]
-        self._https = WeakKeyDictionary()
+        self._connections = Connections(http)
         self._clients = {
             account.name: CopyleaksClient(
-                account, settings, ledger, self._http, clock=clock, sleep=sleep
+                account, settings, ledger, self._connections, clock=clock, sleep=sleep
             )
             for account in settings.copyleaks_accounts
         }
@@ -108,9 +109,7 @@ class Copyleaks:
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop."""
-        client = self._https.pop(asyncio.get_running_loop(), None)
-        if client is not None:
-            await client.aclose()
+        await self._connections.aclose()
 
     @property
     def accounts(self) -> Sequence[str]:
@@ -163,7 +162,11 @@ class Copyleaks:
         """
         return await self.client(placement.order.account).export(placement)
 
-    async def ask(self, orders: Sequence[Order]) -> Mapping[str, Completion]:  # noqa: ARG002
+    async def ask(
+        self,
+        account: str,  # noqa: ARG002
+        orders: Sequence[Order],  # noqa: ARG002
+    ) -> Mapping[str, Completion]:
         """Nothing: the vendor has no endpoint that tells how an export stands (FACTS 0)."""
         return {}
 
@@ -198,14 +201,14 @@ class Copyleaks:
         deliveries = tuple(_delivery(name, task) for name, task in matched if name is not None)
         return Completion(deliveries, unmatched=len(matched) - len(deliveries))
 
-    def open(self, order: Order, artifact: str) -> AsyncIterator[bytes]:
+    def open(self, order: Order, artifact: Artifact) -> AbstractAsyncContextManager[Opened]:
         """There is nothing to pull.
 
         Raises:
             ExportPipelineError: always.
         """
         raise ExportPipelineError(
-            f"Copyleaks pushes its artifacts, so {artifact} of order {order.id} cannot be pulled"
+            f"Copyleaks pushes its artifacts: {artifact.name} of order {order.id} cannot be pulled"
         )
 
     async def check(self, account: str) -> str:
@@ -225,12 +228,6 @@ class Copyleaks:
             )
         await login.renew(anew=True)
         return f"logged in, the token lives until {_utc(await login.expires_at())}"
-
-    def _http(self) -> httpx.AsyncClient:
-        loop = asyncio.get_running_loop()
-        if loop not in self._https:
-            self._https[loop] = self._make_http()
-        return self._https[loop]
 
 
 def _utc(seconds: float | None) -> str:

@@ -153,7 +153,7 @@ def test_an_account_without_credentials_says_what_to_set(vendor: Vendor) -> None
 
 
 def test_there_is_nothing_to_ask_and_nothing_to_pull(vendor: Vendor) -> None:
-    assert asyncio.run(vendor.ask([order("essay-1")])) == {}
+    assert asyncio.run(vendor.ask("default", [order("essay-1")])) == {}
     with pytest.raises(ExportPipelineError, match="pushes its artifacts"):
         vendor.open(order("essay-1"), "overview.json")
 

@@ -10,10 +10,12 @@ down_revision = None
 def upgrade() -> None:
     """Make them all."""
     _accounts()
+    _cursors()
     _inbox()
     _leases()
     _quotas()
     _scans()
+    _tokens()
     _artifacts()
     _events()
     _generations()
@@ -28,9 +30,17 @@ def _accounts() -> None:
         sa.Column("account", sa.Text(), nullable=False),
         sa.Column("cooldown_until", sa.Double()),
         sa.Column("cooldown_reason", sa.Text(), nullable=False),
-        sa.Column("token", sa.LargeBinary()),
-        sa.Column("token_expires_at", sa.Double()),
+        sa.Column("cooldown_needs_person", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("vendor", "account", name="accounts_pkey"),
+    )
+
+
+def _cursors() -> None:
+    op.create_table(
+        "cursors",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("value", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name="cursors_pkey"),
     )
 
 
@@ -98,6 +108,18 @@ def _scans() -> None:
     )
     op.create_index("scans_by_admission", "scans", ["vendor", "admitted_at"])
     op.create_index("scans_by_state", "scans", ["vendor", "state", "id"])
+
+
+def _tokens() -> None:
+    op.create_table(
+        "tokens",
+        sa.Column("vendor", sa.Text(), nullable=False),
+        sa.Column("account", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("expires_at", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint("vendor", "account", "name", name="tokens_pkey"),
+    )
 
 
 def _artifacts() -> None:

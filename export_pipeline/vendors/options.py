@@ -1,0 +1,118 @@
+"""A vendor's own variables: its options, and its accounts, each a set of credentials by name."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from export_pipeline.errors import ConfigError
+from export_pipeline.scans import DEFAULT_ACCOUNT
+from export_pipeline.settings import ACCOUNT_NAME, STORE_PREFIXES
+from export_pipeline.storage.options import in_words
+
+ACCOUNTS = "ACCOUNTS"
+"""Suffix of the variable that names the accounts beside the default one."""
+_SEPARATORS = re.compile(r"[,\s]+")
+
+
+class VendorOptions(BaseModel):
+    """Base of a vendor's options: a field's alias is its variable, its description the help."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    prefix: ClassVar[str]
+    """With what the names of all its variables begin, e.g. `EXPORT_HOOKBRIDGE_`."""
+
+
+class VendorAccount(BaseModel):
+    """Base of a vendor's credentials under one name; a field's alias is the end of its variable.
+
+    `EXPORT_HOOKBRIDGE_KEY` is the default account's, `EXPORT_HOOKBRIDGE_EU_KEY` that of `eu`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    name: str
+
+
+Options = TypeVar("Options", bound=VendorOptions)
+Account = TypeVar("Account", bound=VendorAccount)
+
+
+def part(suffix: str, meaning: str, **limits: Any) -> Any:
+    """Declare a field of an account that variables ending in `suffix` set."""
+    return Field(alias=suffix, description=meaning, **limits)
+
+
+def read_options(model: type[Options], variables: Mapping[str, str]) -> Options:
+    """Read a vendor's options; an empty variable is one that is not set.
+
+    Raises:
+        ConfigError: names each variable that cannot be used and why, never its value.
+    """
+    names = {field.alias for field in model.model_fields.values()}
+    given = {name: value for name, value in variables.items() if value and name in names}
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        raise ConfigError(in_words(error)) from None
+
+
+def read_accounts(
+    prefix: str, model: type[Account], variables: Mapping[str, str]
+) -> tuple[Account, ...]:
+    """Read every account: the default one if anything of it is set, and all that are named.
+
+    Raises:
+        ConfigError: names each variable that is missing or cannot be used and why.
+    """
+    named = account_names(prefix, variables)
+    found = [_read_account(prefix, model, name, variables) for name in named]
+    return tuple(account for account in found if account is not None)
+
+
+def account_names(prefix: str, variables: Mapping[str, str]) -> list[str]:
+    """The default account and those that `<prefix>ACCOUNTS` names.
+
+    Raises:
+        ConfigError: one cannot be an account's name.
+    """
+    listed = variables.get(prefix + ACCOUNTS, "").strip(", ")
+    names = list(dict.fromkeys([DEFAULT_ACCOUNT, *(_SEPARATORS.split(listed) if listed else [])]))
+    for name in names:
+        lent = any(f"{prefix}{infix(name)}".startswith(taken) for taken in STORE_PREFIXES)
+        if not ACCOUNT_NAME.fullmatch(name) or lent:
+            raise ConfigError(
+                f"{prefix}{ACCOUNTS}: {name!r} cannot be an account's name: use 1 to 31 of"
+                " a-z 0-9 _ -, beginning with a letter or digit, and no store's name"
+            )
+    return names
+
+
+def account_variables(
+    prefix: str, model: type[VendorAccount], name: str
+) -> Iterator[tuple[str, str]]:
+    """Every variable of the account of that name, with its meaning."""
+    for field in model.model_fields.values():
+        if field.alias:
+            yield f"{prefix}{infix(name)}{field.alias}", field.description or ""
+
+
+def infix(name: str) -> str:
+    """What stands in an account's variables between the prefix and the part."""
+    return "" if name == DEFAULT_ACCOUNT else f"{name.upper().replace('-', '_')}_"
+
+
+def _read_account(
+    prefix: str, model: type[Account], name: str, variables: Mapping[str, str]
+) -> Account | None:
+    begin = prefix + infix(name)
+    parts = [field.alias for field in model.model_fields.values() if field.alias]
+    given = {part: value for part in parts if (value := variables.get(begin + part))}
+    if not given and name == DEFAULT_ACCOUNT:
+        return None
+    try:
+        return model.model_validate({"name": name, **given})
+    except ValidationError as error:
+        raise ConfigError(in_words(error, begin)) from None

@@ -1,0 +1,90 @@
+"""Bring what a completed order made into the store, where the vendor did not write it there."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+from export_pipeline.errors import AlreadyExists, ConfigError, NotFound, VendorError
+from export_pipeline.ledger import artifacts, orders
+from export_pipeline.ledger.database import Tx
+from export_pipeline.ledger.rows import Artifact, Order, Scan
+from export_pipeline.transfer.hashing import HashingStream
+from export_pipeline.vendors.vendor import Opened
+from export_pipeline.workflow.pipeline import Pipeline
+
+LEASE_SECONDS = 120.0
+"""How long a collector may be silent before another may take its order over."""
+HOLD_SECONDS = 30.0
+"""Between two renewals of the lease, while a large file is on its way."""
+
+Failure = VendorError | ConfigError
+
+
+async def bring(pipeline: Pipeline, scan: Scan, order: Order, artifact: Artifact) -> Failure | None:
+    """Pull or promote one artifact of a completed order; twice changes nothing.
+
+    Returns:
+        Why the vendor did not give it, None if it did or had nothing to give: the store tells.
+
+    Raises:
+        StoreError: the store failed.
+    """
+    completion: Mapping[str, Any] = order.completion or {}
+    key = pipeline.key(scan, order.generation, artifact.name)
+    staged = completion.get("staged", {}).get(artifact.name)
+    if staged:
+        await _promote(pipeline, staged, key)
+    elif completion.get("is_ready") and artifact.sha256 is None:
+        try:
+            await _pull(pipeline, order, artifact, key)
+        except (VendorError, ConfigError) as error:
+            return error
+    return None
+
+
+async def _promote(pipeline: Pipeline, staged: str, key: str) -> None:
+    # Not there: never written, or promoted by a process that was stopped before it noted that.
+    with suppress(AlreadyExists, NotFound):
+        await pipeline.store.copy(staged, key)
+    await pipeline.store.delete(staged)
+
+
+async def _pull(pipeline: Pipeline, order: Order, artifact: Artifact, key: str) -> None:
+    async with pipeline.vendor.open(order, artifact) as opened:
+        stream = HashingStream(opened.chunks)
+        media_type = pipeline.kind(artifact.kind).media_type
+        try:
+            await pipeline.store.put(key, stream, content_type=media_type)
+        except AlreadyExists:
+            return  # by a process that was stopped before it noted that: it is verified as it is
+    await pipeline.ledger.apply(_pulled, order, artifact, opened, stream)
+
+
+def _pulled(
+    tx: Tx, order: Order, artifact: Artifact, opened: Opened, stream: HashingStream
+) -> None:
+    if artifacts.delivered(tx, order.id, artifact.name, size=stream.size, sha256=stream.sha256):
+        name = opened.vendor_name or artifact.vendor_name
+        artifacts.named(tx, artifact, name, opened.details)
+
+
+@asynccontextmanager
+async def held(pipeline: Pipeline, order: Order) -> AsyncIterator[None]:
+    """Keep the lease of an order for as long as its files take."""
+    renewing = asyncio.create_task(_hold(pipeline, order))
+    try:
+        yield
+    finally:
+        renewing.cancel()
+        with suppress(asyncio.CancelledError):
+            await renewing
+
+
+async def _hold(pipeline: Pipeline, order: Order) -> None:
+    is_ours = True
+    while is_ours:
+        await asyncio.sleep(HOLD_SECONDS)
+        is_ours = await pipeline.ledger.apply(
+            orders.hold, order.id, pipeline.owner, seconds=LEASE_SECONDS
+        )

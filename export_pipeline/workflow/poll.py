@@ -1,0 +1,127 @@
+"""Poll: ask the vendor how its orders stand, where it can be asked."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from export_pipeline.errors import ConfigError, VendorError
+from export_pipeline.ledger import orders, quotas
+from export_pipeline.ledger.database import Tx
+from export_pipeline.ledger.rows import Order
+from export_pipeline.vendors.vendor import Asking, Completion
+from export_pipeline.workflow.completion import note_completion
+from export_pipeline.workflow.pipeline import Pipeline
+from export_pipeline.workflow.rest import let_rest
+
+ASKING_SECONDS = 180.0
+"""How long one question may take before another process asks it: a long poll holds for 60 s, and
+the quota may hold it back as long."""
+AGE_SHARE = 10
+"""An order is asked after again after this part of its age."""
+LEAST_SECONDS = 1.0
+"""Between two questions after one order of a vendor that holds its answer, if it does not."""
+IDLE_SECONDS = 0.25
+
+
+async def poll(
+    pipeline: Pipeline, *, seconds: float, linger: float = 0.0, stop: asyncio.Event | None = None
+) -> int:
+    """Ask after waiting orders of all accounts for at most `seconds`; return how many ended.
+
+    Ends sooner when there was nothing to ask for `linger` seconds, or when `stop` is set.
+    """
+    asking = pipeline.vendor.asking
+    if asking is None:
+        return 0
+    stop = stop or asyncio.Event()
+    async with asyncio.TaskGroup() as accounts:
+        polls = [
+            accounts.create_task(_poll_account(pipeline, asking, account, seconds, linger, stop))
+            for account in pipeline.vendor.accounts
+        ]
+    return sum(one.result() for one in polls)
+
+
+async def _poll_account(
+    pipeline: Pipeline,
+    asking: Asking,
+    account: str,
+    seconds: float,
+    linger: float,
+    stop: asyncio.Event,
+) -> int:
+    ended = 0
+    now, wait = await pipeline.ledger.look(_next_wait, pipeline, account)
+    until, busy_at = now + seconds, now
+    while now < until and not stop.is_set():
+        if wait == 0.0:
+            ended += await ask(pipeline, asking, account)
+            busy_at = now
+        elif wait is None and now - busy_at >= linger:
+            break
+        else:
+            await pipeline.sleep(min(wait or IDLE_SECONDS, IDLE_SECONDS))
+        now, wait = await pipeline.ledger.look(_next_wait, pipeline, account)
+    return ended
+
+
+def _next_wait(tx: Tx, pipeline: Pipeline, account: str) -> tuple[float, float | None]:
+    """The time, and the seconds until it is time to ask; None with nothing to ask after."""
+    name = pipeline.vendor.name
+    due = orders.next_to_ask(tx, name, account)
+    if due is None:
+        return tx.now, None
+    rests_until = quotas.cooldown(tx, name, account).until
+    return tx.now, max(0.0, max(due, rests_until) - tx.now)
+
+
+async def ask(pipeline: Pipeline, asking: Asking, account: str) -> int:
+    """Ask once after the orders whose time has come; return how many ended."""
+    taken = await pipeline.ledger.apply(
+        orders.take_to_ask,
+        pipeline.vendor.name,
+        account,
+        limit=asking.at_once,
+        seconds=ASKING_SECONDS,
+    )
+    if not taken:
+        return 0
+    try:
+        completions = await pipeline.vendor.ask(account, taken)
+    except (VendorError, ConfigError) as error:
+        await pipeline.ledger.apply(_not_asked, asking, account, taken, error)
+        return 0
+    await pipeline.ledger.apply(_asked, asking, taken, completions)
+    return len(completions)
+
+
+def _asked(
+    tx: Tx, asking: Asking, taken: Sequence[Order], completions: Mapping[str, Completion]
+) -> None:
+    for order in taken:
+        if order.id in completions:
+            note_completion(tx, order.id, completions[order.id])
+        else:
+            orders.ask_later(tx, order.id, tx.now + pause(asking, tx.now - _began(order)))
+
+
+def _not_asked(
+    tx: Tx,
+    asking: Asking,
+    account: str,
+    taken: Sequence[Order],
+    error: VendorError | ConfigError,
+) -> None:
+    let_rest(tx, taken[0].vendor, account, error)
+    for order in taken:
+        orders.ask_later(tx, order.id, tx.now + asking.longest_seconds)
+
+
+def _began(order: Order) -> float:
+    return order.queued_at if order.sent_at is None else order.sent_at
+
+
+def pause(asking: Asking, age: float) -> float:
+    """Seconds until an order of that age, in seconds, is asked after again."""
+    if asking.holds:
+        return LEAST_SECONDS
+    return min(asking.longest_seconds, max(asking.first_seconds, age / AGE_SHARE))
