@@ -5,15 +5,18 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import closing, contextmanager
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 import sqlalchemy as sa
+from sqlalchemy.sql.compiler import SQLCompiler
 
 from export_pipeline.errors import ConfigError, NoLedger
+from export_pipeline.ledger.tx import Tx
+from export_pipeline.ledger.writer import Piece, Writer
+
+__all__ = ["Ledger", "Tx", "database_clock", "in_chunks", "require_ledger", "sqlite_url"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -27,8 +30,6 @@ WRITER_LOCK = 0x6578706F7274
 """Postgres advisory lock that each writing transaction holds."""
 KEYS_PER_QUERY = 500
 """Names in one IN list: SQLite allows 32,766 variables, and plans longer lists badly."""
-GROUP_LIMIT = 256
-"""Most pieces of work that one commit takes: bounds how long a single writer holds the lock."""
 
 _NOW = {
     # SQLite 3.40 (Debian 12) has no unixepoch('subsec'); its 'now' has milliseconds.
@@ -48,26 +49,6 @@ def in_chunks(keys: Sequence[T]) -> Iterator[Sequence[T]]:
         yield keys[start : start + KEYS_PER_QUERY]
 
 
-@dataclass(frozen=True)
-class Tx:
-    """One open transaction and the time at which it began."""
-
-    connection: sa.Connection
-    now: float
-
-    def all(self, statement: sa.Executable) -> list[sa.Row[Any]]:
-        """Run a query, return all rows."""
-        return list(self.connection.execute(statement))
-
-    def one_or_none(self, statement: sa.Executable) -> sa.Row[Any] | None:
-        """Run a query, return its first row, None if it has none."""
-        return self.connection.execute(statement).first()
-
-    def run(self, statement: sa.Executable, rows: Any = None) -> int:
-        """Run a change, return how many rows it touched; or, for each of `rows`, an insert."""
-        return self.connection.execute(statement, rows).rowcount
-
-
 class Ledger:
     """A handle on the ledger; cheap to share between threads, one per process.
 
@@ -80,8 +61,9 @@ class Ledger:
         self.url = sa.make_url(url)
         self._clock = clock
         self._engine = _engine(self.url)
-        self._writer: _Writer | None = None
+        self._writer: Writer | None = None
         self._writer_lock = threading.Lock()
+        self._compiled: dict[sa.Select[Any], SQLCompiler] = {}
 
     @property
     def name(self) -> str:
@@ -127,9 +109,9 @@ class Ledger:
         """
         with self._writer_lock:
             if self._writer is None:
-                self._writer = _Writer(self)
+                self._writer = Writer(self.write)
             future = asyncio.get_running_loop().create_future()
-            self._writer.submit(_Piece(lambda tx: work(tx, *args, **kwargs), future))
+            self._writer.submit(Piece(lambda tx: work(tx, *args, **kwargs), future))
         return cast("R", await future)
 
     async def look(
@@ -143,6 +125,29 @@ class Ledger:
 
         return await asyncio.to_thread(reading)
 
+    def glance(self, statement: sa.Select[Any], **values: str | int) -> tuple[Any, ...] | None:
+        """Return the first row of one query, without what a transaction costs around it.
+
+        For what is asked at every request: measured on SQLite, 60 us against 260 by `read`.
+
+        Args:
+            statement: built once, of columns that need no conversion.
+            values: of its parameters.
+        """
+        compiled = self._compiled.get(statement)
+        if compiled is None:
+            compiled = statement.compile(dialect=self._engine.dialect)
+            self._compiled[statement] = compiled
+        named = compiled.construct_params(values)
+        order = compiled.positiontup
+        parameters = named if order is None else tuple(named[name] for name in order)
+        with closing(self._engine.raw_connection()) as connection:
+            cursor = connection.cursor()
+            cursor.execute(compiled.string, parameters)
+            row = cursor.fetchone()
+            cursor.close()
+        return None if row is None else tuple(row)
+
     def close(self) -> None:
         """Finish the group writer's work and close all connections."""
         with self._writer_lock:
@@ -150,93 +155,6 @@ class Ledger:
                 self._writer.stop()
                 self._writer = None
         self._engine.dispose()
-
-
-@dataclass(frozen=True)
-class _Piece:
-    """Work for the writer, and the future of the task that waits for it."""
-
-    work: Callable[[Tx], Any]
-    future: asyncio.Future[Any]
-
-
-_Ended = tuple[asyncio.Future[Any], Any, BaseException | None]
-
-
-class _Writer:
-    """The thread behind `Ledger.apply`."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-        self._queue: SimpleQueue[_Piece | None] = SimpleQueue()
-        self._thread = threading.Thread(target=self._loop, name="ledger-writer", daemon=True)
-        self._thread.start()
-
-    def submit(self, piece: _Piece) -> None:
-        self._queue.put(piece)
-
-    def stop(self) -> None:
-        self._queue.put(None)
-        self._thread.join()
-
-    def _loop(self) -> None:
-        while (first := self._queue.get()) is not None:
-            batch = [first]
-            stopping = self._gather(batch)
-            _tell(self._commit(batch))
-            if stopping:
-                return
-
-    def _gather(self, batch: list[_Piece]) -> bool:
-        while len(batch) < GROUP_LIMIT:
-            try:
-                item = self._queue.get_nowait()
-            except Empty:
-                return False
-            if item is None:
-                return True
-            batch.append(item)
-        return False
-
-    def _commit(self, batch: list[_Piece]) -> list[_Ended]:
-        wanted = [piece for piece in batch if not piece.future.cancelled()]
-        try:
-            with self._ledger.write() as tx:
-                return [(piece.future, *_attempt(tx, piece.work)) for piece in wanted]
-        except BaseException as error:  # noqa: BLE001 (each caller gets it)
-            return [(piece.future, None, error) for piece in wanted]
-
-
-def _attempt(tx: Tx, work: Callable[[Tx], Any]) -> tuple[Any, BaseException | None]:
-    savepoint = tx.connection.begin_nested()
-    try:
-        value = work(tx)
-    except BaseException as error:  # noqa: BLE001 (its caller gets it)
-        savepoint.rollback()
-        return None, error
-    savepoint.commit()
-    return value, None
-
-
-def _tell(outcomes: list[_Ended]) -> None:
-    # Each wake-up of a loop is a write to a pipe: one per commit, not one per piece.
-    by_loop: dict[asyncio.AbstractEventLoop, list[_Ended]] = {}
-    for outcome in outcomes:
-        by_loop.setdefault(outcome[0].get_loop(), []).append(outcome)
-    for loop, its_own in by_loop.items():
-        # A loop that was closed meanwhile has nobody left who waits.
-        with suppress(RuntimeError):
-            loop.call_soon_threadsafe(_resolve, its_own)
-
-
-def _resolve(outcomes: list[_Ended]) -> None:
-    for future, value, failure in outcomes:
-        if future.done():
-            continue
-        if failure is not None:
-            future.set_exception(failure)
-        else:
-            future.set_result(value)
 
 
 def _engine(url: sa.URL) -> sa.Engine:

@@ -7,8 +7,9 @@ import sqlalchemy as sa
 
 from export_pipeline.errors import ConfigError
 from export_pipeline.ledger import inbox, leases
-from export_pipeline.ledger.database import GROUP_LIMIT, Ledger, Tx, database_clock
+from export_pipeline.ledger.database import Ledger, Tx, database_clock
 from export_pipeline.ledger.home import make_ledger, open_ledger
+from export_pipeline.ledger.writer import GROUP_LIMIT
 from export_pipeline_tests.ledger.conftest import SteppedClock
 
 
