@@ -65,13 +65,16 @@ async def _poll_account(
 
 
 def _next_wait(tx: Tx, pipeline: Pipeline, account: str) -> tuple[float, float | None]:
-    """The time, and the seconds until it is time to ask; None with nothing to ask after."""
+    """The time, and the seconds until it is time to ask.
+
+    None with nothing to ask after, and while the account waits for a person.
+    """
     name = pipeline.vendor.name
     due = orders.next_to_ask(tx, name, account)
-    if due is None:
+    rest = quotas.cooldown(tx, name, account)
+    if due is None or rest.needs_person:
         return tx.now, None
-    rests_until = quotas.cooldown(tx, name, account).until
-    return tx.now, max(0.0, max(due, rests_until) - tx.now)
+    return tx.now, max(0.0, max(due, rest.until) - tx.now)
 
 
 async def ask(pipeline: Pipeline, asking: Asking, account: str) -> int:

@@ -103,16 +103,19 @@ async def _prepare(pipeline: Pipeline, account: str) -> None:
 
 
 def _next_wait(tx: Tx, pipeline: Pipeline, account: str) -> tuple[float, float | None]:
-    """The time, and how long until an order is due and the quota free; None with nothing queued."""
+    """The time, and how long until an order is due and the quota free.
+
+    None with nothing queued, and while the account waits for a person.
+    """
     due = orders.earliest_due(tx, pipeline.vendor.name, account)
-    if due is None:
+    rest = quotas.cooldown(tx, pipeline.vendor.name, account)
+    if due is None or rest.needs_person:
         return tx.now, None
     free = [
         quotas.next_free(tx, pipeline.vendor.name, account, quota)
         for quota in pipeline.vendor.quotas(account)
     ]
-    rests_until = quotas.cooldown(tx, pipeline.vendor.name, account).until
-    return tx.now, max(0.0, max(due, rests_until, *free) - tx.now)
+    return tx.now, max(0.0, max(due, rest.until, *free) - tx.now)
 
 
 async def _take_turn(pipeline: Pipeline, account: str) -> tuple[Order, OnTime] | None:

@@ -39,7 +39,9 @@ def test_workers_killed_at_every_step_one_after_the_other_lose_nothing(
     """
     moments = workers.record([completed(place, hard("clean"))])
     prove(place, "clean")
-    assert {"before place", "after settle_order", "before put tagmanifest-sha256.txt"} <= set(moments)
+    assert {"before place", "after settle_order", "before put tagmanifest-sha256.txt"} <= set(
+        moments
+    )
     names: list[str] = []
     survived: list[str] = []
     for moment in moments:

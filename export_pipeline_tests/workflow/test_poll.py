@@ -98,6 +98,7 @@ def test_an_account_that_is_refused_rests_and_is_asked_about_nothing(
     home.poll(seconds=rest.until - home.now - 1)
     assert len(home.vendor.questions) == asked
     home.end(home.newest(scan))
+    home.now = rest.until
     assert home.poll() == 1
 
 
