@@ -45,6 +45,10 @@ class Addresses:
         path = f"{_path('hooks', vendor, account, SCANS, token)}/{STATUS_PLACEHOLDER}"
         return UploadTarget("POST", self._base_url + path)
 
+    def signed_webhook(self, vendor: str, account: str) -> str:
+        """Where a vendor posts that signs its webhooks; nothing in it is secret."""
+        return self._base_url + _path("hooks", vendor, account, "signed")
+
     def order_webhook(self, order: Order) -> UploadTarget:
         """Where a vendor posts that this order ended."""
         path = _path("hooks", order.vendor, order.account, ORDERS, order.id)

@@ -1,6 +1,8 @@
 """The receiver's routes, and the one place where an error becomes a status."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -20,6 +22,7 @@ from export_pipeline.receiver.addresses import Addresses
 from export_pipeline.receiver.metrics import CONTENT_TYPE as METRICS_TYPE
 from export_pipeline.receiver.metrics import Measured, Metrics
 from export_pipeline.receiver.requests import ids_of
+from export_pipeline.receiver.signatures import Signed
 from export_pipeline.receiver.uploads import Uploads
 from export_pipeline.receiver.webhooks import Webhooks
 from export_pipeline.storage.store import Store
@@ -30,9 +33,21 @@ HEALTH_KEY = "health"
 log = get_logger(__name__)
 
 
-def build(ledger: Ledger, store: Store, addresses: Addresses) -> ASGIApp:
-    """Return the app; it opens nothing and closes nothing that it is given."""
-    webhooks = Webhooks(ledger, addresses)
+def build(
+    ledger: Ledger,
+    store: Store,
+    addresses: Addresses,
+    signed: Mapping[str, Signed] = MappingProxyType({}),
+) -> ASGIApp:
+    """Return the app; it opens nothing and closes nothing that it is given.
+
+    Args:
+        ledger: where everything is noted.
+        store: where uploads go.
+        addresses: which tokens are ours.
+        signed: the vendors, by name, that sign their webhooks themselves.
+    """
+    webhooks = Webhooks(ledger, addresses, signed)
     uploads = Uploads(ledger, store, addresses)
     metrics = Metrics()
 
@@ -50,6 +65,7 @@ def build(ledger: Ledger, store: Store, addresses: Addresses) -> ASGIApp:
                 webhooks.scan,
                 methods=["POST"],
             ),
+            Route("/hooks/{vendor}/{account}/signed", webhooks.signed, methods=["POST"]),
             Route("/hooks/{vendor}/{account}/orders/{order}", webhooks.order, methods=["POST"]),
             Route("/hooks/checks/{nonce}", webhooks.check, methods=["POST"]),
             Route("/inbox/checks/{nonce}", webhooks.check_result, methods=["GET"]),

@@ -4,7 +4,8 @@ Uvicorn on httptools bounds no request's head: that is the part of the proxy tha
 """
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -12,6 +13,7 @@ from starlette.types import ASGIApp
 from export_pipeline.ledger.database import Ledger
 from export_pipeline.receiver.addresses import Addresses
 from export_pipeline.receiver.app import build
+from export_pipeline.receiver.signatures import Signed
 from export_pipeline.settings import Settings
 from export_pipeline.storage.store import Store
 
@@ -77,9 +79,10 @@ def serve(
     host: str,
     port: int,
     ready: Callable[[str], None],
+    signed: Mapping[str, Signed] = MappingProxyType({}),
 ) -> None:
     """Serve until SIGTERM or SIGINT; `ready` gets the local base URL once requests are taken."""
-    app = build(ledger, store, Addresses(settings.receiver_url, settings.secrets))
+    app = build(ledger, store, Addresses(settings.receiver_url, settings.secrets), signed)
     with listen(host, port) as listener:
         name, number = listener.getsockname()[:2]
         server = ReceiverServer(app, lambda: ready(f"http://{name}:{number}"))

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -13,6 +14,7 @@ from export_pipeline.ledger.database import Ledger
 from export_pipeline.logs import get_logger
 from export_pipeline.receiver.addresses import Addresses
 from export_pipeline.receiver.requests import body_of, require_token
+from export_pipeline.receiver.signatures import Signed, find_signed, require_signature
 
 MAX_WEBHOOK_BYTES = 32 * 1024 * 1024
 """No vendor documents a limit; far above what any has reason to send, and held in memory."""
@@ -20,6 +22,8 @@ WEBHOOK_SECONDS = 60.0
 """Copyleaks waits 70 seconds for the answer (FACTS 1.6)."""
 IDLE_SECONDS = 20.0
 MAX_STATUS_CHARACTERS = 64
+SIGNED = "signed"
+"""In place of a status: what such a webhook is about stands in its body."""
 KEPT_HEADERS = frozenset(
     ["content-type", "user-agent", "x-request-id", "x-correlation-id", "traceparent"]
 )
@@ -34,9 +38,10 @@ log = get_logger(__name__)
 class Webhooks:
     """The endpoints that write to the inbox, and the one by which `check` reads it."""
 
-    def __init__(self, ledger: Ledger, addresses: Addresses) -> None:
+    def __init__(self, ledger: Ledger, addresses: Addresses, signed: Mapping[str, Signed]) -> None:
         self._ledger = ledger
         self._addresses = addresses
+        self._signed = signed
 
     async def scan(self, request: Request) -> Response:
         """Take a scan's own webhook, its token in the header or in the path."""
@@ -48,6 +53,15 @@ class Webhooks:
         body = await _whole_body(request)
         _read_object(body)
         return await self._keep(request, vendor, account, inbox.SCANS, status, body)
+
+    async def signed(self, request: Request) -> Response:
+        """Take a webhook that its vendor signs; kept like that of an order, without signed URLs."""
+        vendor, account = request.path_params["vendor"], request.path_params["account"]
+        signer = find_signed(self._signed, request)
+        body = await _whole_body(request)
+        require_signature(signer, request, body, inbox.SCANS)
+        kept = without_queries(_read_object(body))
+        return await self._keep(request, vendor, account, inbox.SCANS, SIGNED, kept)
 
     async def order(self, request: Request) -> Response:
         """Take the webhook that ends an order, also of an order that the ledger does not have.

@@ -8,6 +8,7 @@ from typing import Any, BinaryIO, Protocol
 
 from export_pipeline.ledger.quotas import Quota
 from export_pipeline.ledger.rows import Artifact, Order, Scan
+from export_pipeline.receiver.signatures import Signed
 from export_pipeline.storage.store import UploadTarget
 
 
@@ -225,6 +226,10 @@ class Vendor(Protocol):
     @property
     def asking(self) -> Asking | None:
         """How to ask after orders; None if only a webhook tells."""
+
+    @property
+    def signed(self) -> Signed | None:
+        """How webhooks that it signs itself are told genuine; None if it posts with our token."""
 
     def require(self, account: str) -> None:
         """Make sure that the account is configured.

@@ -4,9 +4,10 @@ import asyncio
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 from starlette.types import ASGIApp
 
@@ -15,6 +16,7 @@ from export_pipeline.ledger.database import Ledger
 from export_pipeline.receiver.addresses import Addresses
 from export_pipeline.receiver.app import build
 from export_pipeline.receiver.server import ReceiverServer, listen, serve
+from export_pipeline.receiver.signatures import Signed
 from export_pipeline.settings import Settings
 from export_pipeline.storage.open import open_store
 from export_pipeline.storage.store import Store
@@ -44,10 +46,13 @@ def running(app: ASGIApp) -> Iterator[str]:
 
 @contextmanager
 def running_receiver(
-    ledger: Ledger, store: Store, secrets: tuple[str, ...] = (SECRET,)
+    ledger: Ledger,
+    store: Store,
+    secrets: tuple[str, ...] = (SECRET,),
+    signed: Mapping[str, Signed] = MappingProxyType({}),
 ) -> Iterator[Addresses]:
     """Serve the receiver in a thread; yields addresses that point to it."""
-    with running(build(ledger, store, Addresses("", secrets))) as url:
+    with running(build(ledger, store, Addresses("", secrets), signed)) as url:
         yield Addresses(url, secrets)
 
 

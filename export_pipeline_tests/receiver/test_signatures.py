@@ -1,0 +1,80 @@
+import hmac
+from collections.abc import Mapping
+
+import httpx
+import pytest
+
+from export_pipeline.ledger import inbox
+from export_pipeline.receiver.addresses import Addresses
+from export_pipeline_tests.servers.receiver import running_receiver
+
+BODY = b'{"event": "job.finished", "job": {"id": "7", "url": "https://host/f?temp_url_sig=5e"}}'
+KEY = b"signing-secret"
+
+
+class Signer:
+    """A vendor whose signature is an HMAC of the raw body."""
+
+    accounts = ("default",)
+    refused_status = 403
+
+    def is_genuine(self, account: str, headers: Mapping[str, str], body: bytes) -> bool:
+        return hmac.compare_digest(headers.get("x-signature", ""), sign(body))
+
+
+def sign(body: bytes) -> str:
+    return hmac.new(KEY, body, "sha256").hexdigest()
+
+
+@pytest.fixture
+def signed(home):
+    with running_receiver(home.ledger, home.store, signed={"signer": Signer()}) as made:
+        yield made
+
+
+def post(http: httpx.Client, url: str, body: bytes, signature: str | None) -> httpx.Response:
+    headers = {} if signature is None else {"X-Signature": signature}
+    return http.post(url, content=body, headers=headers)
+
+
+def letters(home):
+    with home.ledger.read() as tx:
+        return inbox.unhandled(tx, "signer", inbox.SCANS, 9)
+
+
+def test_a_genuine_webhook_is_kept_without_what_gives_its_urls_authority(home, signed, http):
+    url = signed.signed_webhook("signer", "default")
+    assert post(http, url, BODY, sign(BODY)).status_code == 200
+    [letter] = letters(home)
+    assert (letter.account, letter.subject) == ("default", "signed")
+    assert b"job.finished" in letter.body
+    assert b"https://host/f" in letter.body
+    assert b"temp_url_sig" not in letter.body
+
+
+@pytest.mark.parametrize("signature", [None, "", sign(b"{}"), sign(BODY).upper()])
+def test_a_wrong_signature_is_answered_as_the_vendor_is_configured_and_counted(
+    home, signed, http, signature
+):
+    url = signed.signed_webhook("signer", "default")
+    assert post(http, url, BODY, signature).status_code == 403
+    assert letters(home) == []
+    metrics = http.get(url.split("/hooks")[0] + "/metrics").text
+    line = 'export_webhooks_total{vendor="signer",topic="signatures",answer="403"}'
+    assert line in metrics
+
+
+@pytest.mark.parametrize(("vendor", "account"), [("copyleaks", "default"), ("signer", "other")])
+def test_who_does_not_sign_here_is_not_found(home, signed, http, vendor, account):
+    url = signed.signed_webhook(vendor, account)
+    assert post(http, url, BODY, sign(BODY)).status_code == 404
+
+
+def test_a_signed_body_that_is_no_json_object_is_refused(signed, http):
+    url = signed.signed_webhook("signer", "default")
+    assert post(http, url, b"[]", sign(b"[]")).status_code == 400
+
+
+def test_the_address_is_no_secret_and_survives_hostile_account_names() -> None:
+    url = Addresses("https://receiver.example", ("s",)).signed_webhook("signer", "a/../b?")
+    assert url == "https://receiver.example/hooks/signer/a%2F..%2Fb%3F/signed"
