@@ -107,6 +107,26 @@ def unsealed(tx: Tx, vendor: str, limit: int) -> list[tuple[int, int]]:
     return [(row.scan_id, row.number) for row in tx.all(query)]
 
 
+def tidy(tx: Tx, scan_id: int, number: int, moment: float | None) -> None:
+    """Have what a sealed generation left at the vendor deleted at `moment`; None: it is done."""
+    tx.run(sa.update(generations).where(_is(scan_id, number)).values(tidy_at=moment))
+
+
+def untidy(tx: Tx, vendor: str, limit: int) -> list[tuple[int, int]]:
+    """Sealed generations whose leavings at the vendor are to be deleted, as (scan row id, number).
+
+    It is time to, and those that wait longest come first.
+    """
+    query = (
+        sa.select(generations.c.scan_id, generations.c.number)
+        .join(scans, scans.c.id == generations.c.scan_id)
+        .where(generations.c.tidy_at <= tx.now, scans.c.vendor == vendor)
+        .order_by(generations.c.tidy_at)
+        .limit(limit)
+    )
+    return [(row.scan_id, row.number) for row in tx.all(query)]
+
+
 def due_for_audit(tx: Tx, limit: int) -> list[Generation]:
     """Sealed generations whose last audit is oldest, those first that never had one."""
     query = (

@@ -66,7 +66,9 @@ generations = sa.Table(
     _time("frozen_at"),
     _time("sealed_at"),
     _time("audited_at"),
+    _time("tidy_at"),
     sa.Index("generations_by_state", "state", "sealed_at"),
+    sa.Index("generations_to_tidy", "tidy_at"),
 )
 
 orders = sa.Table(

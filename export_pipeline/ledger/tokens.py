@@ -1,53 +1,87 @@
-"""A vendor's login token, cached once for all processes, readable only with its own credential."""
+"""Short-lived secrets that vendors give out, kept once for all processes under their names.
+
+A login's token is one; so is a link or an older token that an order still needs. Each is readable
+only with the credential that got it, and is gone once it ended.
+"""
 
 from base64 import urlsafe_b64encode
+from collections.abc import Sequence
 from hashlib import sha256
 
 import sqlalchemy as sa
 from cryptography.fernet import Fernet, InvalidToken
 
-from export_pipeline.ledger.database import Tx
-from export_pipeline.ledger.schema import accounts
+from export_pipeline.ledger.database import Tx, in_chunks
+from export_pipeline.ledger.schema import tokens
+
+LOGIN = "login"
+"""The name of an account's current login token."""
 
 
-def load(tx: Tx, vendor: str, account: str, credential: str, spare_seconds: float) -> str | None:
-    """The cached token if it lives `spare_seconds` longer and this credential bought it."""
-    row = tx.one_or_none(
-        sa.select(accounts.c.token, accounts.c.token_expires_at).where(_is(vendor, account))
+def load(
+    tx: Tx, vendor: str, account: str, credential: str, spare_seconds: float, name: str = LOGIN
+) -> str | None:
+    """The token of that name if it lives `spare_seconds` longer and this credential got it."""
+    return load_many(tx, vendor, account, credential, [name], spare_seconds).get(name)
+
+
+def load_many(
+    tx: Tx,
+    vendor: str,
+    account: str,
+    credential: str,
+    names: Sequence[str],
+    spare_seconds: float = 0.0,
+) -> dict[str, str]:
+    """Those of the named tokens that `load` would give, by name."""
+    cipher = _cipher(credential)
+    query = sa.select(tokens.c.name, tokens.c.sealed).where(
+        _is(vendor, account), tokens.c.expires_at > tx.now + spare_seconds
     )
-    if row is None or row.token is None or row.token_expires_at <= tx.now + spare_seconds:
-        return None
+    rows = [
+        row for some in in_chunks(names) for row in tx.all(query.where(tokens.c.name.in_(some)))
+    ]
+    opened = {row.name: _open(cipher, row.sealed) for row in rows}
+    return {name: token for name, token in opened.items() if token is not None}
+
+
+def expires_at(tx: Tx, vendor: str, account: str, name: str = LOGIN) -> float | None:
+    """When the token of that name ends, None without one."""
+    query = sa.select(tokens.c.expires_at).where(_is(vendor, account), tokens.c.name == name)
+    row = tx.one_or_none(query)
+    return None if row is None else float(row.expires_at)
+
+
+def save(
+    tx: Tx,
+    vendor: str,
+    account: str,
+    credential: str,
+    token: str,
+    expires_at: float,
+    name: str = LOGIN,
+) -> None:
+    """Keep the token until `expires_at`, encrypted with a key derived from the credential."""
+    tx.run(sa.delete(tokens).where(_is(vendor, account), tokens.c.expires_at <= tx.now))
+    forget(tx, vendor, account, name)
+    sealed = _cipher(credential).encrypt(token.encode())
+    tx.run(
+        sa.insert(tokens).values(
+            vendor=vendor, account=account, name=name, sealed=sealed, expires_at=expires_at
+        )
+    )
+
+
+def forget(tx: Tx, vendor: str, account: str, name: str = LOGIN) -> None:
+    """Drop a token that the vendor refused before its time."""
+    tx.run(sa.delete(tokens).where(_is(vendor, account), tokens.c.name == name))
+
+
+def _open(cipher: Fernet, sealed: bytes) -> str | None:
     try:
-        return _cipher(credential).decrypt(row.token).decode()
+        return cipher.decrypt(sealed).decode()
     except InvalidToken:
         return None
-
-
-def expires_at(tx: Tx, vendor: str, account: str) -> float | None:
-    """When the cached token ends, None without one."""
-    row = tx.one_or_none(
-        sa.select(accounts.c.token_expires_at).where(
-            _is(vendor, account), accounts.c.token.is_not(None)
-        )
-    )
-    return None if row is None else float(row.token_expires_at)
-
-
-def save(tx: Tx, vendor: str, account: str, credential: str, token: str, expires_at: float) -> None:
-    """Keep the token until `expires_at`, encrypted with a key derived from the credential."""
-    values = {
-        "token": _cipher(credential).encrypt(token.encode()),
-        "token_expires_at": expires_at,
-    }
-    if not tx.run(sa.update(accounts).where(_is(vendor, account)).values(**values)):
-        tx.run(
-            sa.insert(accounts).values(vendor=vendor, account=account, cooldown_reason="", **values)
-        )
-
-
-def forget(tx: Tx, vendor: str, account: str) -> None:
-    """Drop a token that the vendor refused before its time."""
-    tx.run(sa.update(accounts).where(_is(vendor, account)).values(token=None))
 
 
 def _cipher(credential: str) -> Fernet:
@@ -56,4 +90,4 @@ def _cipher(credential: str) -> Fernet:
 
 
 def _is(vendor: str, account: str) -> sa.ColumnElement[bool]:
-    return sa.and_(accounts.c.vendor == vendor, accounts.c.account == account)
+    return sa.and_(tokens.c.vendor == vendor, tokens.c.account == account)

@@ -224,6 +224,10 @@ class Vendor(Protocol):
         """Whether each artifact of an order needs an upload target beforehand."""
 
     @property
+    def deletes_archived(self) -> bool:
+        """Whether the user asked to delete at the vendor what is archived (`after_sealed`)."""
+
+    @property
     def asking(self) -> Asking | None:
         """How to ask after orders; None if only a webhook tells."""
 
@@ -292,6 +296,14 @@ class Vendor(Protocol):
         Raises:
             ResultLost: what the order made is gone, or is not what the vendor said: order again.
             VendorError: see errors.py.
+        """
+
+    async def after_sealed(self, scan: Scan, orders: Sequence[Order]) -> None:
+        """Delete at the vendor what the orders of a sealed generation made or adopted there.
+
+        Raises:
+            VendorError: not all could be deleted; doing it again later is fine.
+            ConfigError: the account has no credentials.
         """
 
     async def check(self, account: str) -> str:

@@ -12,6 +12,7 @@ from export_pipeline.vendors.vendor import Vendor
 from export_pipeline.workflow.collect import collect, read_completions
 from export_pipeline.workflow.pipeline import Pipeline
 from export_pipeline.workflow.seal import seal
+from export_pipeline.workflow.tidy import tidy
 
 ORDERS_PER_TURN = 500
 SEALS_PER_TURN = 100
@@ -31,7 +32,8 @@ async def reconcile(pipeline: Pipeline) -> Reconciled:
     """One round over everything that should have gone on by itself and did not.
 
     Orders without a completion are looked for in the store (DESIGN.md part 3), sends whose
-    process died are repeated by the same id, frozen generations without a seal get it.
+    process died are repeated by the same id, frozen generations without a seal get it, and what is
+    archived is deleted at the vendor where the user asked for it.
 
     Raises:
         StoreError: the store failed at some scan; everything else is done all the same.
@@ -40,13 +42,16 @@ async def reconcile(pipeline: Pipeline) -> Reconciled:
     found = await pipeline.ledger.apply(find_stuck, pipeline.vendor)
     unsealed = await pipeline.ledger.look(_unsealed, pipeline.vendor.name)
     await all_of(collect(pipeline, limit=ORDERS_PER_TURN), seal_all(pipeline, unsealed))
+    await tidy(pipeline)
     return Reconciled(found.late, found.abandoned, len(unsealed))
 
 
 def is_needed(tx: Tx, vendor: Vendor) -> bool:
     """Whether a round would find something; cheap, for a sensor."""
     is_stuck = orders.has_stuck(tx, vendor.name, is_asked=vendor.asking is not None)
-    return is_stuck or bool(generations.unsealed(tx, vendor.name, 1))
+    return is_stuck or any(
+        find(tx, vendor.name, 1) for find in (generations.unsealed, generations.untidy)
+    )
 
 
 def find_stuck(tx: Tx, vendor: Vendor) -> Reconciled:

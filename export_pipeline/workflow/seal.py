@@ -8,7 +8,7 @@ from typing import Any
 
 from export_pipeline.archive import bag
 from export_pipeline.archive.bag import PayloadFile
-from export_pipeline.archive.layout import bag_prefix
+from export_pipeline.archive.layout import bag_prefix, seal_key
 from export_pipeline.errors import StoreError
 from export_pipeline.ledger import artifacts, events, generations, orders, registry
 from export_pipeline.ledger.database import Tx
@@ -22,6 +22,7 @@ from export_pipeline.ledger.rows import (
     Scan,
     ScanState,
 )
+from export_pipeline.receiver.guard import writing
 from export_pipeline.vendors.vendor import Availability
 from export_pipeline.workflow import describe
 from export_pipeline.workflow.pipeline import Pipeline
@@ -74,8 +75,9 @@ async def seal(pipeline: Pipeline, scan: Scan, number: int) -> None:
     prefix = bag_prefix(scan.key, number)
     for one in contents.given_up:
         await pipeline.store.delete(pipeline.key(scan, number, one.name))
-    await bag.seal(pipeline.store, prefix, payload, _info(contents), _provenance(contents))
-    await pipeline.ledger.apply(_sealed, contents)
+    async with writing(pipeline.ledger, pipeline.store, seal_key(prefix)):
+        await bag.seal(pipeline.store, prefix, payload, _info(contents), _provenance(contents))
+    await pipeline.ledger.apply(_sealed, pipeline, contents)
 
 
 async def seal_if_possible(pipeline: Pipeline, scan: Scan, number: int) -> None:
@@ -187,10 +189,12 @@ def _instant(moment: float | None) -> str | None:
     return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")
 
 
-def _sealed(tx: Tx, contents: Contents) -> None:
+def _sealed(tx: Tx, pipeline: Pipeline, contents: Contents) -> None:
     scan, generation = contents.scan, contents.generation
     if not generations.sealed(tx, scan.id, generation.number):
         return
+    if pipeline.vendor.deletes_archived:
+        generations.tidy(tx, scan.id, generation.number, tx.now)
     shown = describe.bag(scan, generation, contents.artifacts, sealed_at=tx.now)
     registry.settle(tx, scan.id, ScanState(generation.verdict), shown[1]["reason"])
     events.record(tx, scan.id, "sealed", generation=generation.number, verdict=generation.verdict)

@@ -89,6 +89,8 @@ def test_a_repeat_after_a_crash_between_store_and_ledger_is_compared_with_the_st
 class EagerStore:
     """A store that sees at the first bytes, or before any, that the name is taken."""
 
+    capabilities = LocalStore.capabilities
+
     def __init__(self, store, chunks_taken):
         self.store = store
         self.chunks_taken = chunks_taken
@@ -297,6 +299,8 @@ def test_a_token_of_the_previous_secret_still_opens(home, http, order):
 
 class FailingStore:
     """A store that reads the body and then fails as told."""
+
+    capabilities = LocalStore.capabilities
 
     def __init__(self, error):
         self.error = error

@@ -5,17 +5,12 @@ from hashlib import sha256
 from typing import Any, BinaryIO
 
 from pydantic import ValidationError
-from pypdf import PdfReader
 
 from export_pipeline.errors import Unreadable
 from export_pipeline.ledger.rows import Scan
 from export_pipeline.scans import escape
 from export_pipeline.vendors.copyleaks.details import ScanDetails
-from export_pipeline.vendors.copyleaks.models import (
-    RESULTS_PER_EXPORT,
-    makes_file_name,
-    problems,
-)
+from export_pipeline.vendors.copyleaks.models import RESULTS_PER_EXPORT, makes_file_name
 from export_pipeline.vendors.copyleaks.shapes import (
     AiDetectionShape,
     CrawledVersionShape,
@@ -24,6 +19,8 @@ from export_pipeline.vendors.copyleaks.shapes import (
     Shape,
     WritingFeedbackShape,
 )
+from export_pipeline.vendors.openers import open_pdf
+from export_pipeline.vendors.payloads import problems
 from export_pipeline.vendors.vendor import ArtifactKind, Availability, PlannedArtifact
 
 RESULTS = "results"
@@ -51,16 +48,6 @@ def _opens_as(shape: type[Shape]) -> Callable[[BinaryIO], dict[str, Any]]:
     return opener
 
 
-def _open_pdf(file: BinaryIO) -> dict[str, Any]:
-    try:
-        pages = len(PdfReader(file, strict=True).pages)
-    except Exception as error:
-        raise Unreadable(f"not a readable PDF: {error or type(error).__name__}") from error
-    if not pages:
-        raise Unreadable("a PDF without pages")
-    return {"pages": pages}
-
-
 KINDS = (
     ArtifactKind(
         RESULTS,
@@ -78,7 +65,7 @@ KINDS = (
         PDF_REPORT,
         "The report for people, if the scan was submitted with `pdf.create`.",
         PDF_TYPE,
-        _open_pdf,
+        open_pdf,
     ),
     ArtifactKind(
         "ai_detection",

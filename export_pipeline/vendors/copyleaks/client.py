@@ -22,18 +22,18 @@ from export_pipeline.ledger.quotas import Quota
 from export_pipeline.settings import CopyleaksAccount, Settings
 from export_pipeline.storage.store import UploadTarget
 from export_pipeline.vendors.copyleaks.artifacts import KIND_NAMES, RESULTS
-from export_pipeline.vendors.copyleaks.login import VENDOR, Login
+from export_pipeline.vendors.copyleaks.login import VENDOR, CopyleaksLogin
 from export_pipeline.vendors.copyleaks.models import (
     ID,
     Destination,
     ErrorFacts,
     ExportRequest,
     ResultDestination,
-    problems,
     read_error,
 )
 from export_pipeline.vendors.http import Answer, Call, failure, send
 from export_pipeline.vendors.pacing import Sleep, wait_turn
+from export_pipeline.vendors.payloads import problems
 from export_pipeline.vendors.vendor import Placement, Receipt
 
 TURN_SECONDS = 60.0
@@ -66,7 +66,7 @@ class CopyleaksClient:
         clock: Callable[[], float],
         sleep: Sleep,
     ) -> None:
-        self.login = Login(
+        self.login = CopyleaksLogin(
             account, settings.copyleaks_login_url, ledger, http, clock=clock, sleep=sleep
         )
         self._account = account.name

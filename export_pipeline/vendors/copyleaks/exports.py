@@ -30,10 +30,10 @@ from export_pipeline.vendors.copyleaks.models import (
     ExportTask,
     IndexedWebhook,
     ScannedDocument,
-    problems,
 )
 from export_pipeline.vendors.http import make_client
 from export_pipeline.vendors.pacing import Sleep
+from export_pipeline.vendors.payloads import problems
 from export_pipeline.vendors.vendor import (
     ArtifactKind,
     Completion,
@@ -74,6 +74,8 @@ class Copyleaks:
     kinds: Sequence[ArtifactKind] = KINDS
     pushes = True
     asking = None
+    signed = None
+    deletes_archived = False
 
     def __init__(
         self,
@@ -210,6 +212,9 @@ class Copyleaks:
         raise ExportPipelineError(
             f"Copyleaks pushes its artifacts: {artifact.name} of order {order.id} cannot be pulled"
         )
+
+    async def after_sealed(self, scan: Scan, orders: Sequence[Order]) -> None:
+        """Nothing: an export leaves nothing at the vendor, and the scan itself is the team's."""
 
     async def check(self, account: str) -> str:
         """Log in, whatever is cached: the key behind a cached token may be revoked.

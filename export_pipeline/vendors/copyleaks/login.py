@@ -4,14 +4,12 @@ import json
 from collections.abc import Callable
 
 import httpx
-from pydantic import ValidationError
 
-from export_pipeline.errors import AuthenticationFailed, RateLimited, VendorUnavailable
 from export_pipeline.ledger.database import Ledger
 from export_pipeline.ledger.quotas import Quota
 from export_pipeline.settings import CopyleaksAccount
-from export_pipeline.vendors.copyleaks.models import LoginAnswer, problems, read_error
-from export_pipeline.vendors.http import Answer, Call, classify, failure, send
+from export_pipeline.vendors.copyleaks.models import LoginAnswer, read_error
+from export_pipeline.vendors.http import Answer, Call, send
 from export_pipeline.vendors.login import Granted, Login
 from export_pipeline.vendors.pacing import Sleep
 
@@ -37,45 +35,26 @@ class CopyleaksLogin(Login):
         self._email = account.email
         self._key = account.key.get_secret_value()
         credential = f"{self._email}\0{self._key}"
-        super().__init__(VENDOR, account.name, credential, LOGINS, ledger, sleep=sleep)
+        super().__init__(VENDOR, account.name, credential, LOGINS, ledger, clock=clock, sleep=sleep)
         self._url = url.rstrip("/") + "/v3/account/login/api"
         self._http = http
-        self._clock = clock
 
     @property
     def secrets(self) -> tuple[str, ...]:
         """The key."""
         return (self._key,)
 
-    async def grant(self, call: Call) -> Granted:
-        """Log in.
-
-        Raises:
-            AuthenticationFailed: the credentials are wrong.
-            RateLimited: too many logins.
-            VendorUnavailable: no answer, or not what the vendor documents.
-        """
+    async def send(self, call: Call) -> Answer:
+        """Ask for a token."""
         content = json.dumps({"email": self._email, "key": self._key}).encode()
         headers = {"Content-Type": "application/json"}
-        answer = await send(self._http(), call, "POST", self._url, headers=headers, content=content)
-        told = self._read(call, answer)
+        return await send(self._http(), call, "POST", self._url, headers=headers, content=content)
+
+    def read(self, body: bytes) -> Granted:
+        """Read token and times."""
+        told = LoginAnswer.model_validate_json(body)
         return Granted(told.access_token.get_secret_value(), told.life_seconds)
 
-    def _read(self, call: Call, answer: Answer) -> LoginAnswer:
-        if not answer.is_success:
-            kind = classify(answer)
-            # FACTS 1.1: the status of a failed login is not documented; any refusal is one.
-            if kind not in (RateLimited, VendorUnavailable):
-                kind = AuthenticationFailed
-            said = read_error(answer.body).text
-            raise failure(call, answer, said=said, now=self._clock(), kind=kind)
-        try:
-            return LoginAnswer.model_validate_json(answer.body)
-        except ValidationError as error:
-            reason = problems(error)
-        raise call.error(
-            VendorUnavailable,
-            f"the answer is not what the vendor documents ({reason}); check the login address",
-            status=answer.status,
-            request_id=answer.request_id,
-        )
+    def read_refusal(self, body: bytes) -> str:
+        """Read any of the vendor's error bodies."""
+        return read_error(body).text

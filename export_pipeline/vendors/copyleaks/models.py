@@ -29,7 +29,6 @@ PDF_ALERT_CATEGORY = 9
 """FACTS 1.6: an alert of this category means that there will be no PDF."""
 RESULT_NAME_BYTES = 200
 """Ours: a result's escaped id, with which file systems' 255 bytes still hold all that we add."""
-PROBLEMS_SHOWN = 3
 
 
 def _aware(moment: datetime) -> datetime:
@@ -49,17 +48,6 @@ ID: TypeAdapter[str] = TypeAdapter(CopyleaksId, config=ConfigDict(hide_input_in_
 def makes_file_name(result_id: str) -> bool:
     """Whether a result's opaque id, escaped, is a file name on every store."""
     return 0 < len(escape(result_id)) <= RESULT_NAME_BYTES
-
-
-def problems(error: ValidationError) -> str:
-    """What is wrong with a payload, in words and without its values."""
-    found = error.errors(include_input=False, include_url=False, include_context=False)
-    texts = [
-        f"{'.'.join(str(part) for part in problem['loc']) or 'the whole'}: {problem['msg']}"
-        for problem in found[:PROBLEMS_SHOWN]
-    ]
-    more = len(found) - len(texts)
-    return "; ".join([*texts, *([f"and {more} more"] if more else [])])
 
 
 class _Outgoing(BaseModel):

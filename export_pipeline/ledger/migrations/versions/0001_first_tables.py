@@ -176,10 +176,12 @@ def _generations() -> None:
         sa.Column("frozen_at", sa.Double()),
         sa.Column("sealed_at", sa.Double()),
         sa.Column("audited_at", sa.Double()),
+        sa.Column("tidy_at", sa.Double()),
         sa.ForeignKeyConstraint(["scan_id"], ["scans.id"], name="generations_scan_id_fkey"),
         sa.PrimaryKeyConstraint("scan_id", "number", name="generations_pkey"),
     )
     op.create_index("generations_by_state", "generations", ["state", "sealed_at"])
+    op.create_index("generations_to_tidy", "generations", ["tidy_at"])
 
 
 def _orders() -> None:
