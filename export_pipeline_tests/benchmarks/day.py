@@ -71,8 +71,21 @@ class Work:
             quiet = quiet + 1 if self._count == 0 else 0
 
 
+def watch_threads(loop: asyncio.AbstractEventLoop, work: Work) -> None:
+    """Count what the loop has threads do, until the task that waits for it goes on."""
+    run = loop.run_in_executor
+
+    def counted(*args: Any) -> asyncio.Future[Any]:
+        work.__enter__()
+        future = run(*args)
+        future.add_done_callback(lambda _: work.__exit__())
+        return future
+
+    loop.run_in_executor = counted  # type: ignore[assignment]
+
+
 class WatchedLedger(Ledger):
-    """A handle whose transactions are counted."""
+    """A handle whose writing transactions are counted; the others are work of threads."""
 
     def __init__(self, url: str, clock: SteppedClock, work: Work) -> None:
         super().__init__(url, lambda _: clock.now())
@@ -82,11 +95,6 @@ class WatchedLedger(Ledger):
         """As it is."""
         with self._work:
             return await super().apply(work, *args, **kwargs)
-
-    async def look(self, work: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """As it is."""
-        with self._work:
-            return await super().look(work, *args, **kwargs)
 
 
 class WatchedTransport(httpx.AsyncHTTPTransport):
@@ -138,6 +146,7 @@ class Day:
 
     async def run(self, seconds: float) -> None:
         """Step through the time, with senders that are killed and started again."""
+        watch_threads(asyncio.get_running_loop(), self._work)
         end = self._clock.now() + seconds
         places = [asyncio.create_task(self._place(end)) for _ in range(SENDERS)]
         places.append(asyncio.create_task(self._reconcile()))
