@@ -24,7 +24,7 @@ from export_pipeline.workflow.check import Finding, try_account, try_receiver, t
 
 EPILOG = examples("export-pipeline check --init", "export-pipeline check --json")
 RECEIVER_VARIABLE = "EXPORT_RECEIVER_URL"
-_SECRETS = ("_KEY", "_SECRET", "_SECRET_PREVIOUS", "_PASSWORD", "_TOKEN")
+_SECRETS = ("_KEY", "_SECRET", "_SECRET_PREVIOUS", "_PASSWORD", "_PASSPHRASE", "_TOKEN", "_HEADERS")
 
 
 def check(

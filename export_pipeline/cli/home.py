@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from export_pipeline.ledger.database import Ledger
@@ -17,7 +18,7 @@ from export_pipeline.vendors.vendor import Vendor
 from export_pipeline.workflow.pipeline import Pipeline
 
 
-@dataclass(frozen=True)
+@dataclass
 class OpenHome:
     """A home whose ledger is open."""
 
@@ -25,9 +26,9 @@ class OpenHome:
     ledger: Ledger
     vendors: dict[str, Vendor]
 
-    @property
+    @cached_property
     def store(self) -> Store:
-        """The store that the settings name."""
+        """The store that the settings name; one, whose connections last as long as the home."""
         return open_store(self.settings.storage_url, self.settings.storage_variables)
 
     def pipeline(self, vendor: str) -> Pipeline:

@@ -24,6 +24,10 @@ Account = Annotated[
     str | None,
     typer.Option("--account", metavar="NAME", help="Only the scan or scans of this account."),
 ]
+Vendor = Annotated[
+    str | None,
+    typer.Option("--vendor", metavar="NAME", help="Only the scan or scans of this vendor."),
+]
 State = Annotated[ScanState | None, typer.Option("--state", help="Only scans that stand so.")]
 ScanId = Annotated[
     str,

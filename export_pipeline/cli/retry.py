@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from export_pipeline.cli.home import OpenHome, open_home
-from export_pipeline.cli.options import Account, AsJson, Home, ScanIds, examples
+from export_pipeline.cli.options import Account, AsJson, Home, ScanIds, Vendor, examples
 from export_pipeline.cli.output import emit, plural, say, show_table
 from export_pipeline.ledger import registry
 from export_pipeline.ledger.rows import Scan, ScanState
@@ -47,6 +47,7 @@ def retry(
             " 0 only queues them.",
         ),
     ] = WAIT_SECONDS,
+    vendor: Vendor = None,
     account: Account = None,
     home: Home = None,
     as_json: AsJson = False,
@@ -56,7 +57,7 @@ def retry(
     Only what is missing is ordered; nothing that arrived is ordered or moved again.
     """
     with open_home(home) as there:
-        outcomes = asyncio.run(_retry(there, scan_ids or [], account, new_generation, wait))
+        outcomes = asyncio.run(_retry(there, scan_ids or [], account, vendor, new_generation, wait))
     queued = sum(retried.outcome == Requested.QUEUED for retried in outcomes)
     if as_json:
         emit({"queued": queued, "scans": [retried.facts() for retried in outcomes]})
@@ -89,10 +90,11 @@ async def _retry(
     home: OpenHome,
     names: list[str],
     account: str | None,
+    vendor: str | None,
     new_generation: bool,  # noqa: FBT001  private
     wait: float,
 ) -> list[Retried]:
-    chosen = [scan async for scan in _chosen(home, names, account, new_generation)]
+    chosen = [scan async for scan in _chosen(home, names, account, vendor, new_generation)]
     outcomes = {
         scan.id: await retry_scan(
             home.pipeline(scan.vendor), scan, new_generation=new_generation, named=bool(names)
@@ -124,12 +126,13 @@ async def _chosen(
     home: OpenHome,
     names: list[str],
     account: str | None,
+    vendor: str | None,
     new_generation: bool,  # noqa: FBT001
 ) -> AsyncIterator[Scan]:
     for name in dict.fromkeys(names):
-        yield await home.ledger.look(find_named, name, account)
+        yield await home.ledger.look(find_named, name, account, vendor)
     if names:
         return
     states = [ScanState.FAILED, *([ScanState.PARTIAL] if new_generation else [])]
-    async for scan in in_states(home.ledger, states, account):
+    async for scan in in_states(home.ledger, states, account, vendor):
         yield scan

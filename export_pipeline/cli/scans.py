@@ -8,17 +8,39 @@ import typer
 from export_pipeline.cli.files import opened, tell_imported
 from export_pipeline.cli.history import show_history
 from export_pipeline.cli.home import open_home
-from export_pipeline.cli.options import Account, AsJson, File, Home, ScanId, State, examples
+from export_pipeline.cli.options import (
+    Account,
+    AsJson,
+    File,
+    Home,
+    ScanId,
+    State,
+    Vendor,
+    examples,
+)
 from export_pipeline.cli.output import emit, moment, note, plural, say, show_table
+from export_pipeline.errors import BadInput
 from export_pipeline.ledger import registry, summary
 from export_pipeline.ledger.rows import Scan
 from export_pipeline.scans import DEFAULT_ACCOUNT
-from export_pipeline.vendors.copyleaks import importing
-from export_pipeline.vendors.copyleaks.login import VENDOR
+from export_pipeline.vendors.copyleaks import importing as copyleaks
+from export_pipeline.vendors.copyleaks import login as copyleaks_login
+from export_pipeline.vendors.hookbridge import client as hookbridge_client
+from export_pipeline.vendors.hookbridge import importing as hookbridge
+from export_pipeline.vendors.laserfiche import importing as laserfiche
+from export_pipeline.vendors.laserfiche import login as laserfiche_login
 from export_pipeline.workflow.history import find_named, read_history
 from export_pipeline.workflow.importing import Format, Imported, import_scans, require_account
 
-COPYLEAKS = Format(VENDOR, importing.FIELDS, importing.read_line)
+FORMATS = {
+    name: Format(name, lines.FIELDS, lines.read_line)
+    for name, lines in {
+        copyleaks_login.VENDOR: copyleaks,
+        hookbridge_client.VENDOR: hookbridge,
+        laserfiche_login.VENDOR: laserfiche,
+    }.items()
+}
+"""How each vendor's lines are read."""
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Register scans and look at them."
@@ -36,6 +58,9 @@ app = typer.Typer(
 def import_(
     *,
     file: File,
+    vendor: Annotated[
+        str, typer.Option("--vendor", metavar="NAME", help="Whose lines these are.")
+    ] = copyleaks_login.VENDOR,
     account: Annotated[
         str, typer.Option("--account", metavar="NAME", help="Whose scans, where no line says.")
     ] = DEFAULT_ACCOUNT,
@@ -47,10 +72,11 @@ def import_(
     The first line tells the form: CSV begins with a header of column names (commas, semicolons or
     tabs between them), JSON lines with {; in any other file each line is one scan id as it is.
 
-    Columns or members: scan (the id), and where known account, result_ids (apart by spaces or
-    semicolons, or a JSON list; [] says that there are none), expires_at (ISO 8601 or seconds
-    since 1970), and pdf_report, ai_detection, writing_feedback, overview (true or false: whether
-    the scan has it). What is empty is unknown.
+    Columns or members: scan (the id), and where known account and expires_at (ISO 8601 or seconds
+    since 1970). Of Copyleaks also result_ids (apart by spaces or semicolons, or a JSON list; []
+    says that there are none) and pdf_report, ai_detection, writing_feedback, overview (true or
+    false: whether the scan has it); those of other vendors stand in the README. What is empty is
+    unknown.
 
     A scan that is there already learns what is new. Lines that cannot be used are reported by
     number, the others are kept; then the exit code is 1.
@@ -58,8 +84,15 @@ def import_(
     imported = Imported()
     with open_home(home) as there, opened(file) as stream:
         require_account(account)
-        import_scans(there.ledger, COPYLEAKS, stream, account=account, imported=imported)
-        tell_imported(imported, there, VENDOR, as_json=as_json)
+        form = _format(vendor)
+        import_scans(there.ledger, form, stream, account=account, imported=imported)
+        tell_imported(imported, there, vendor, as_json=as_json)
+
+
+def _format(vendor: str) -> Format:
+    if vendor not in FORMATS:
+        raise BadInput(f"--vendor: {vendor!r} is none: use {', '.join(FORMATS)}")
+    return FORMATS[vendor]
 
 
 @app.command(
@@ -72,6 +105,7 @@ def import_(
 def list_(
     *,
     state: State = None,
+    vendor: Vendor = None,
     account: Account = None,
     limit: Annotated[
         int, typer.Option("--limit", metavar="N", min=1, help="Most scans to list.")
@@ -82,12 +116,23 @@ def list_(
     """List scans in the order in which they were registered."""
     with open_home(home) as there, there.ledger.read() as tx:
         states = [] if state is None else [state]
-        found = summary.find_scans(tx, states=states, account=account, limit=limit + 1)
+        found = summary.find_scans(
+            tx, states=states, vendor=vendor, account=account, limit=limit + 1
+        )
     shown, more = found[:limit], len(found) > limit
     if as_json:
         emit({"scans": [_as_json(scan) for scan in shown], "more": more})
         return
-    headers = ("scan", "account", "state", "generation", "registered", "expires", "reason")
+    headers = (
+        "scan",
+        "vendor",
+        "account",
+        "state",
+        "generation",
+        "registered",
+        "expires",
+        "reason",
+    )
     show_table("", headers, [_as_row(scan) for scan in shown])
     if more:
         note(f"only the first {plural(limit, 'scan')}: raise --limit for more")
@@ -100,7 +145,15 @@ def _as_json(scan: Scan) -> dict[str, Any]:
 
 def _as_row(scan: Scan) -> tuple[object, ...]:
     times = (moment(scan.registered_at), moment(scan.expires_at))
-    return (scan.scan, scan.account, scan.state.value, scan.generation, *times, scan.reason)
+    return (
+        scan.scan,
+        scan.vendor,
+        scan.account,
+        scan.state.value,
+        scan.generation,
+        *times,
+        scan.reason,
+    )
 
 
 @app.command(
@@ -110,11 +163,16 @@ def _as_row(scan: Scan) -> tuple[object, ...]:
     )
 )
 def show(
-    *, scan_id: ScanId, account: Account = None, home: Home = None, as_json: AsJson = False
+    *,
+    scan_id: ScanId,
+    vendor: Vendor = None,
+    account: Account = None,
+    home: Home = None,
+    as_json: AsJson = False,
 ) -> None:
     """Show a scan's whole history: generations, orders, artifacts, events."""
     with open_home(home) as there, there.ledger.read() as tx:
-        history = read_history(tx, find_named(tx, scan_id, account))
+        history = read_history(tx, find_named(tx, scan_id, account, vendor))
     if as_json:
         emit(asdict(history))
     else:
@@ -122,10 +180,12 @@ def show(
 
 
 @app.command(epilog=examples("export-pipeline scans activate essay-1"))
-def activate(*, scan_id: ScanId, account: Account = None, home: Home = None) -> None:
+def activate(
+    *, scan_id: ScanId, vendor: Vendor = None, account: Account = None, home: Home = None
+) -> None:
     """Bring a scan into Dagster's UI at the next tick, whatever its age and state."""
     with open_home(home) as there, there.ledger.write() as tx:
-        scan = find_named(tx, scan_id, account)
+        scan = find_named(tx, scan_id, account, vendor)
         registry.activate(tx, scan.id)
     when = "is" if scan.admitted_at is not None else "appears at the next tick"
     say(f"{scan.key} {when} in the UI as the partition {scan.key.partition_key}")

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from export_pipeline.cli.home import OpenHome, open_home
 from export_pipeline.cli.options import AsJson, Home, examples
 from export_pipeline.cli.output import duration, emit, plural, say, show_table, size
+from export_pipeline.storage.probe import NO_CREATE_ONLY
 from export_pipeline.workflow.status import (
     AccountStatus,
     OpenOrder,
@@ -32,17 +33,20 @@ def status(*, home: Home = None, as_json: AsJson = False) -> None:
         _show(found, _places(there))
 
 
-def _places(home: OpenHome) -> dict[str, str]:
+def _places(home: OpenHome) -> dict[str, str | bool]:
+    store = home.store
     return {
         "home": str(home.settings.home),
         "ledger": home.ledger.name,
-        "store": home.store.url,
+        "store": store.url,
+        "create_only": store.capabilities.create_only,
     }
 
 
-def _show(found: Status, places: Mapping[str, str]) -> None:
+def _show(found: Status, places: Mapping[str, str | bool]) -> None:
     rows: list[tuple[str, object]] = [
-        *places.items(),
+        *((name, places[name]) for name in ("home", "ledger", "store")),
+        ("create-only", "by the store itself" if places["create_only"] else NO_CREATE_ONLY),
         ("scans", _counts(found.scans)),
         ("orders", _counts(found.orders)),
         ("sealed", f"{plural(found.sealed_files, 'file')}, {size(found.sealed_bytes)}"),

@@ -7,7 +7,7 @@ import typer
 
 from export_pipeline.archive.fixity import FixityReport
 from export_pipeline.cli.home import OpenHome, open_home
-from export_pipeline.cli.options import Account, AsJson, Home, ScanIds, examples
+from export_pipeline.cli.options import Account, AsJson, Home, ScanIds, Vendor, examples
 from export_pipeline.cli.output import complain, emit, plural, say, size
 from export_pipeline.workflow.history import find_named
 from export_pipeline.workflow.verify import verify_all, verify_scan
@@ -22,6 +22,7 @@ def verify(
         bool,
         typer.Option("--all", help="Older generations too, not the newest of each scan alone."),
     ] = False,
+    vendor: Vendor = None,
     account: Account = None,
     home: Home = None,
     as_json: AsJson = False,
@@ -32,7 +33,7 @@ def verify(
     1 if anything is changed, missing or untracked.
     """
     with open_home(home) as there:
-        report = asyncio.run(_verify(there, scan_ids or [], account, newest=not every))
+        report = asyncio.run(_verify(there, scan_ids or [], account, vendor, newest=not every))
     if as_json:
         facts = {"bags": len(report.audited), "files": report.files, "bytes": report.bytes}
         emit({**facts, "failed": report.failed, "problems": report.problems})
@@ -46,12 +47,14 @@ def verify(
 
 
 async def _verify(
-    home: OpenHome, names: list[str], account: str | None, *, newest: bool
+    home: OpenHome, names: list[str], account: str | None, vendor: str | None, *, newest: bool
 ) -> FixityReport:
     if not names:
         return await verify_all(home.ledger, home.store, newest=newest)
     total = FixityReport(complete=True)
-    scans = [await home.ledger.look(find_named, name, account) for name in dict.fromkeys(names)]
+    scans = [
+        await home.ledger.look(find_named, name, account, vendor) for name in dict.fromkeys(names)
+    ]
     for scan in scans:
         await verify_scan(home.ledger, home.store, scan, newest=newest, total=total)
     return total

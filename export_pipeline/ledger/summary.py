@@ -38,6 +38,7 @@ def find_scans(
     names: Sequence[str] = (),
     states: Iterable[ScanState] = (),
     account: str | None = None,
+    vendor: str | None = None,
     after: int = 0,
     limit: int = 1000,
 ) -> list[Scan]:
@@ -49,6 +50,8 @@ def find_scans(
         query = query.where(scans.c.state.in_(wanted))
     if account is not None:
         query = query.where(scans.c.account == account)
+    if vendor is not None:
+        query = query.where(scans.c.vendor == vendor)
     return [to_scan(row) for row in tx.all(query.order_by(scans.c.id).limit(limit))]
 
 

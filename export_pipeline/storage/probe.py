@@ -9,8 +9,14 @@ import aiohttp
 from yarl import URL
 
 from export_pipeline.errors import AlreadyExists, StoreError
+from export_pipeline.storage.open import options_of
 from export_pipeline.storage.store import Store, pieces
 
+NO_CREATE_ONLY = (
+    "this store does not enforce create-only: vendors write through the receiver alone, and whoever"
+    " writes holds a lease in the ledger and looks first"
+)
+"""What `check` and `status` say of a store that is set up so."""
 PROBE_FOLDER = ".check/"
 URL_SECONDS = 300.0
 ANSWER_SECONDS = 60.0
@@ -30,14 +36,15 @@ class Step:
 async def probe(store: Store, token: str = "") -> list[Step]:
     """Write, read, sign, upload and delete small objects; end at the first step that fails.
 
-    Second writes, ours and by signed URL, prove whether the store keeps what it has.
+    Second writes, ours and by signed URL, prove whether the store keeps what it has. One that is
+    set up as a store that does not is only looked at first, and no vendor gets a signed URL.
 
     Args:
         store: what is tried.
         token: names the objects; empty: a new one.
     """
     key = PROBE_FOLDER + (token or secrets.token_hex(8))
-    steps: list[Step] = []
+    steps = [Step("caution", ok=None, words=words) for words in store.capabilities.cautions]
     for name, attempt in _ATTEMPTS.items():
         steps.append(await _tried(name, attempt, store, key))
         if not steps[-1].ok:
@@ -75,8 +82,11 @@ async def _write_again(store: Store, key: str) -> str:
         await store.put(key, pieces(_OTHER))
     except AlreadyExists:
         await _require(store, key, "it refused a second write and changed the object all the same")
-        return "a second write is refused"
-    raise StoreError(f"{store.url}: {_OVERWRITES}")
+    else:
+        raise StoreError(f"{store.url}: {_overwrites(store)}")
+    if not store.capabilities.create_only:
+        raise _NotOfferedError(NO_CREATE_ONLY)
+    return "a second write is refused"
 
 
 async def _sign(store: Store, key: str) -> str:
@@ -95,7 +105,7 @@ async def _upload(store: Store, key: str) -> str:
 
 async def _upload_again(store: Store, key: str) -> str:
     status = await _send(store, key, _OTHER)
-    await _require(store, _signed(key), f"by signed URL, {_OVERWRITES}")
+    await _require(store, _signed(key), f"by signed URL, {_overwrites(store)}")
     return f"a second upload by the signed URL is refused ({status})"
 
 
@@ -137,10 +147,15 @@ def _signed(key: str) -> str:
     return f"{key}-signed"
 
 
-_OVERWRITES = (
-    "a second write replaces an object, so that nothing in it is safe: use a store that enforces"
-    " create-only writes"
-)
+def _overwrites(store: Store) -> str:
+    model = options_of(store.url)
+    names = [field.alias or "" for field in model.model_fields.values()] if model else []
+    said = [f"say so with {name}=false, or" for name in names if name.endswith("_CREATE_ONLY")]
+    return " ".join(
+        ["a second write replaces an object:", *said, "use a store that enforces create-only"]
+    )
+
+
 _ATTEMPTS: dict[str, Callable[[Store, str], Awaitable[str]]] = {
     "write": _write,
     "read back": _read,

@@ -37,12 +37,22 @@ class StoredObject:
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What the configured store (not its class) can do."""
+    """What the configured store (not its class) can do.
+
+    Args:
+        create_only: the store itself refuses a second write. If not, `put` and `copy` look first,
+            vendors write through the receiver alone, and writers hold a lease (`receiver/guard`).
+        signs_uploads: `sign_upload` returns URLs; never without `create_only`.
+        signs_downloads: `sign_download` returns URLs.
+        lists: `list` finds everything.
+        cautions: what makes it less safe than it could be, for `check` to say.
+    """
 
     create_only: bool
     signs_uploads: bool
     signs_downloads: bool
     lists: bool
+    cautions: tuple[str, ...] = ()
 
 
 class Store(Protocol):
@@ -105,7 +115,7 @@ class Store(Protocol):
         """
 
     def sign_upload(self, key: str, *, seconds: float) -> UploadTarget | None:
-        """A create-only upload of this one object for `seconds`, None if the store cannot sign."""
+        """A create-only upload of this one object for `seconds`; None if the store signs none."""
 
     def sign_download(self, key: str, *, seconds: float) -> str | None:
         """A URL that reads this one object for `seconds`, None if the store cannot sign."""

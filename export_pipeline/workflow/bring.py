@@ -9,6 +9,7 @@ from export_pipeline.errors import AlreadyExists, ConfigError, NotFound, VendorE
 from export_pipeline.ledger import artifacts, orders
 from export_pipeline.ledger.database import Tx
 from export_pipeline.ledger.rows import Artifact, Order, Scan
+from export_pipeline.receiver.guard import writing
 from export_pipeline.transfer.hashing import HashingStream
 from export_pipeline.vendors.vendor import Opened
 from export_pipeline.workflow.pipeline import Pipeline
@@ -46,7 +47,8 @@ async def bring(pipeline: Pipeline, scan: Scan, order: Order, artifact: Artifact
 async def _promote(pipeline: Pipeline, staged: str, key: str) -> None:
     # Not there: never written, or promoted by a process that was stopped before it noted that.
     with suppress(AlreadyExists, NotFound):
-        await pipeline.store.copy(staged, key)
+        async with writing(pipeline.ledger, pipeline.store, key):
+            await pipeline.store.copy(staged, key)
     await pipeline.store.delete(staged)
 
 
@@ -55,7 +57,8 @@ async def _pull(pipeline: Pipeline, order: Order, artifact: Artifact, key: str) 
         stream = HashingStream(opened.chunks)
         media_type = pipeline.kind(artifact.kind).media_type
         try:
-            await pipeline.store.put(key, stream, content_type=media_type)
+            async with writing(pipeline.ledger, pipeline.store, key):
+                await pipeline.store.put(key, stream, content_type=media_type)
         except AlreadyExists:
             return  # by a process that was stopped before it noted that: it is verified as it is
     await pipeline.ledger.apply(_pulled, order, artifact, opened, stream)

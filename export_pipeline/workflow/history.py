@@ -37,33 +37,40 @@ def read_history(tx: Tx, scan: Scan) -> History:
     )
 
 
-def find_named(tx: Tx, name: str, account: str | None = None) -> Scan:
+def find_named(tx: Tx, name: str, account: str | None = None, vendor: str | None = None) -> Scan:
     """The one scan that `name` means: the vendor's own id, else Dagster's partition key.
 
     Raises:
         UnknownScan: the ledger has none.
-        BadInput: several accounts have one of that id; names them.
+        BadInput: several vendors or accounts have one of that id; names them.
     """
     # A shell hands over bytes that are not UTF-8 as surrogates, which no database takes.
-    found = summary.find_scans(tx, names=[name], account=account) if name.isprintable() else []
-    found = found or _by_partition_key(tx, name, account)
+    found = (
+        summary.find_scans(tx, names=[name], account=account, vendor=vendor)
+        if name.isprintable()
+        else []
+    )
+    found = found or _by_partition_key(tx, name, account, vendor)
     if not found:
-        whose = "" if account is None else f" of account {account!r}"
+        whose = {"vendor": vendor, "account": account}
+        of = "".join(f" of {what} {one!r}" for what, one in whose.items() if one is not None)
         raise UnknownScan(
-            f"the ledger has no scan {name!r}{whose}: see `export-pipeline scans list`, or"
+            f"the ledger has no scan {name!r}{of}: see `export-pipeline scans list`, or"
             " register it with `export-pipeline scans import`"
         )
     if len(found) > 1:
         owners = ", ".join(f"{scan.vendor} {scan.account}" for scan in found)
-        raise BadInput(f"several accounts have a scan {name!r} ({owners}): name one of --account")
+        raise BadInput(
+            f"several have a scan {name!r} ({owners}): name one by --vendor and --account"
+        )
     return found[0]
 
 
-def _by_partition_key(tx: Tx, name: str, account: str | None) -> list[Scan]:
+def _by_partition_key(tx: Tx, name: str, account: str | None, vendor: str | None) -> list[Scan]:
     try:
         key = ScanKey.from_partition_key("", name)
     except BadInput:
         return []
     if ":" not in name and account is None:
-        return summary.find_scans(tx, names=[key.scan])
-    return summary.find_scans(tx, names=[key.scan], account=account or key.account)
+        return summary.find_scans(tx, names=[key.scan], vendor=vendor)
+    return summary.find_scans(tx, names=[key.scan], account=account or key.account, vendor=vendor)

@@ -51,12 +51,20 @@ def _retry(tx: Tx, vendor: Vendor, scan: Scan) -> Requested:
 
 
 async def in_states(
-    ledger: Ledger, states: Sequence[ScanState], account: str | None
+    ledger: Ledger,
+    states: Sequence[ScanState],
+    account: str | None,
+    vendor: str | None = None,
 ) -> AsyncIterator[Scan]:
     """Yield the scans that are in one of the states now, in order of registration."""
     after = 0
     while page := await ledger.look(
-        summary.find_scans, states=states, account=account, after=after, limit=SCANS_PER_PAGE
+        summary.find_scans,
+        states=states,
+        account=account,
+        vendor=vendor,
+        after=after,
+        limit=SCANS_PER_PAGE,
     ):
         for scan in page:
             yield scan

@@ -184,6 +184,7 @@ class Gate:
                 headers=headers,
                 data=_piecewise(body),
                 skip_auto_headers=("Content-Type", "Accept-Encoding"),
+                allow_redirects=False,
             ) as response,
         ):
             kept = {

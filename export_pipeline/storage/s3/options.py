@@ -48,6 +48,10 @@ _LENT_KMS = (
     " unset EXPORT_CLOUDCONVERT_S3_ACCESS_KEY_ID"
 )
 _LENT_REGION = "EXPORT_S3_REGION: CloudConvert requires the bucket's region: set it"
+_LENT_CREATE_ONLY = (
+    "EXPORT_CLOUDCONVERT_S3_ACCESS_KEY_ID needs EXPORT_S3_CREATE_ONLY=true: what may replace"
+    " objects is written through the receiver alone"
+)
 
 
 def _metadata(metadata: Mapping[str, str]) -> Mapping[str, str]:
@@ -133,6 +137,11 @@ class S3Options(StoreOptions):
     tagging: Annotated[JsonObject, AfterValidator(_tags)] = variable(
         "EXPORT_S3_TAGGING", "Tags of every object, a JSON object", default={}
     )
+    create_only: bool = variable(
+        "EXPORT_S3_CREATE_ONLY",
+        "Whether the store refuses a second write with `If-None-Match: *`; `check` proves it",
+        default=True,
+    )
     cloudconvert_access_key_id: Header | None = variable(
         "EXPORT_CLOUDCONVERT_S3_ACCESS_KEY_ID",
         "Access key id made for CloudConvert to write with (export/s3); empty: it gets none",
@@ -168,6 +177,7 @@ class S3Options(StoreOptions):
             _LENT_OWN: bool(lent) and lent == given,
             _LENT_KMS: bool(lent and self.kms_key_id),
             _LENT_REGION: bool(lent and not self.region),
+            _LENT_CREATE_ONLY: bool(lent and not self.create_only),
         }
 
     def headers(self, content_type: str | None = None) -> dict[str, str]:

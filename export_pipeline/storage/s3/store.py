@@ -22,13 +22,16 @@ from export_pipeline.storage.store import Capabilities, StoredObject, UploadTarg
 CHECKSUMS = ("sha256", "crc64nvme", "crc32c", "crc32", "sha1")
 """The checksums that S3 may keep of an object, ours first."""
 _ASK_CHECKSUM = {"x-amz-checksum-mode": "ENABLED"}
+_SHORTER_ORDERS = "lower EXPORT_ORDER_DEADLINE"
+_SHORTER_LINKS = "ask for less time"
 
 
 class S3Store:
     """Objects below a prefix of a bucket.
 
     What we write is one PUT, or parts of `PART_BYTES` that become visible together; the store
-    checks the sha256 of each, or it is read back. Both are create-only (`If-None-Match: *`).
+    checks the sha256 of each, or it is read back. Both are create-only (`If-None-Match: *`); where
+    the options say that the store does not heed that, it is looked at first.
 
     Args:
         prefix: "", or a folder that ends in "/".
@@ -58,8 +61,12 @@ class S3Store:
     def capabilities(self) -> Capabilities:
         """It signs unless a session token's end is unknown, which a signed URL would share."""
         signs = self._credentials.outlast(0) is not None
+        create_only = self._options.create_only
         return Capabilities(
-            create_only=True, signs_uploads=signs, signs_downloads=signs, lists=True
+            create_only=create_only,
+            signs_uploads=signs and create_only,
+            signs_downloads=signs,
+            lists=True,
         )
 
     async def put(
@@ -70,6 +77,7 @@ class S3Store:
         headers = self._options.headers(content_type)
         async with aclosing(split(chunks, multipart.PART_BYTES)) as parts:
             begin = [await anext(parts), await anext(parts, _EMPTY)]
+            await self._look_first(key)
             if not begin[1].size:
                 stored = await self._put_whole(key, name, begin[0], headers)
             else:
@@ -124,6 +132,7 @@ class S3Store:
         found = await self._head(origin)
         if found is None:
             raise NotFound(f"there is no {source!r} in {self.url} to copy to {target!r}")
+        await self._look_first(target)
         headers = self._options.headers(found.get("content-type"))
         size = int(found["content-length"])
         if not size:
@@ -146,12 +155,15 @@ class S3Store:
         """See `Store.sign_upload`; what is set for every object is signed and handed out.
 
         A content type is signed only if EXPORT_S3_CONTENT_TYPE is set: vendors send their own.
+        None where the store does not enforce create-only.
 
         Raises:
             StoreError: no URL can live so long.
         """
+        if not self._options.create_only:
+            return None
         headers = {**self._options.headers(), **multipart.CREATE_ONLY}
-        url = self._signed("PUT", self._name(key), headers, seconds)
+        url = self._signed("PUT", self._name(key), headers, seconds, _SHORTER_ORDERS)
         return UploadTarget("PUT", url, tuple(sorted(headers.items()))) if url else None
 
     def sign_download(self, key: str, *, seconds: float) -> str | None:
@@ -160,7 +172,7 @@ class S3Store:
         Raises:
             StoreError: no URL can live so long.
         """
-        return self._signed("GET", self._name(key), {}, seconds)
+        return self._signed("GET", self._name(key), {}, seconds, _SHORTER_LINKS)
 
     def cloudconvert(self, key: str) -> tuple[str, Mapping[str, object]] | None:
         """`export/s3` with the credentials set for CloudConvert; None if there are none."""
@@ -185,25 +197,32 @@ class S3Store:
         return self._prefix + require_key(key)
 
     def _signed(
-        self, verb: str, name: str, headers: Mapping[str, str], seconds: float
+        self, verb: str, name: str, headers: Mapping[str, str], seconds: float, advice: str
     ) -> str | None:
         if seconds > MAX_URL_SECONDS:
             raise StoreError(
                 f"{self.url}: no signed URL lives {seconds:g} seconds: S3's limit is"
-                f" {MAX_URL_SECONDS}; lower EXPORT_ORDER_DEADLINE"
+                f" {MAX_URL_SECONDS}; {advice}"
             )
         outlasts = self._credentials.outlast(seconds)
         if outlasts is None:
             return None
         if not outlasts:
             raise StoreError(
-                f"{self.url}: the credentials end before a URL of {seconds:g} seconds would: lower"
-                " EXPORT_ORDER_DEADLINE, or use credentials that live longer"
+                f"{self.url}: the credentials end before a URL of {seconds:g} seconds would:"
+                f" {advice}, or use credentials that live longer"
             )
         url = self._client.address(name)
         return self._signer.url(
             self._credentials.keys(), verb, url, headers, max(1, math.ceil(seconds))
         )
+
+    async def _look_first(self, key: str) -> None:
+        if not self._options.create_only and await self.stat(key) is not None:
+            raise self._taken(key)
+
+    def _taken(self, key: str) -> AlreadyExists:
+        return AlreadyExists(f"{key!r} is in {self.url} already; it was left as it is")
 
     async def _put_whole(
         self, key: str, name: str, part: Part, headers: Mapping[str, str]
@@ -249,7 +268,7 @@ class S3Store:
         is_ours = found.get("x-amz-checksum-sha256") == checksum
         if is_ours and int(found["content-length"]) == size:
             return _described(key, found)
-        raise AlreadyExists(f"{key!r} is in {self.url} already; it was left as it is")
+        raise self._taken(key)
 
     async def _as_written(self, key: str, name: str, size: int) -> StoredObject:
         stored = await self.stat(key)

@@ -1,24 +1,8 @@
-from collections.abc import Iterator
-
 import pytest
 
 from export_pipeline.storage.open import open_store
 from export_pipeline.storage.s3.store import S3Store
-from export_pipeline_tests.servers.seaweedfs import (
-    HOW_TO_GET_IT,
-    SeaweedFS,
-    find_weed,
-    running_seaweedfs,
-)
-
-
-@pytest.fixture(scope="session")
-def seaweedfs() -> Iterator[SeaweedFS]:
-    program = find_weed()
-    if program is None:
-        pytest.skip(HOW_TO_GET_IT)
-    with running_seaweedfs(program) as server:
-        yield server
+from export_pipeline_tests.servers.seaweedfs import SeaweedFS
 
 
 @pytest.fixture

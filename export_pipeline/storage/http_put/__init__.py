@@ -1,0 +1,1 @@
+"""Any web server that takes PUT: `open.py` makes the store that an `https://` URL names."""
