@@ -15,7 +15,8 @@ from export_pipeline.defs.slices import Slice
 from export_pipeline.ledger import orders
 from export_pipeline.ledger.database import Tx
 from export_pipeline.ledger.rows import QueueClass
-from export_pipeline.workflow.collect import collect, read_completions
+from export_pipeline.workflow.collect import collect
+from export_pipeline.workflow.completion import read_completions
 from export_pipeline.workflow.pipeline import Pipeline
 from export_pipeline.workflow.poll import poll
 from export_pipeline.workflow.reconcile import reconcile

@@ -4,7 +4,6 @@ import os
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -17,6 +16,7 @@ from export_pipeline.settings import Settings
 from export_pipeline.storage.open import open_store
 from export_pipeline.storage.store import Store
 from export_pipeline.vendors.copyleaks.exports import Copyleaks
+from export_pipeline.vendors.hookbridge.exports import HookBridge
 from export_pipeline.vendors.vendor import Vendor
 from export_pipeline.workflow.pipeline import Pipeline
 
@@ -107,6 +107,14 @@ class CopyleaksApi(VendorResource):
         return Copyleaks(settings, ledger)
 
 
+class HookBridgeApi(VendorResource):
+    """HookBridge's API (seed 002)."""
+
+    def vendor(self, settings: Settings, ledger: Ledger) -> Vendor:
+        """Make HookBridge's client for the accounts in the environment."""
+        return HookBridge(settings, ledger)
+
+
 def resources() -> dict[str, dg.ConfigurableResource]:  # type: ignore[type-arg]
     """All resources by the key under which assets and jobs ask for them."""
     settings = PipelineSettings()
@@ -117,13 +125,30 @@ def resources() -> dict[str, dg.ConfigurableResource]:  # type: ignore[type-arg]
         "ledger": ledger,
         "storage": storage,
         "copyleaks": CopyleaksApi(settings=settings, ledger=ledger, storage=storage),
+        "hookbridge": HookBridgeApi(settings=settings, ledger=ledger, storage=storage),
     }
 
 
 def _storage(settings: PipelineSettings) -> Storage:
-    """The resource for the scheme of EXPORT_STORAGE_URL: Dagster's own for S3, where installed."""
-    is_s3 = urlsplit(os.environ.get("EXPORT_STORAGE_URL", "")).scheme == "s3"
-    if not is_s3 or find_spec("dagster_aws") is None:
+    """The resource for the scheme of EXPORT_STORAGE_URL, where what it builds on is installed."""
+    scheme = urlsplit(os.environ.get("EXPORT_STORAGE_URL", "")).scheme
+    module, name = _STORAGES.get(scheme, ("resources", "Storage"))
+    try:
+        found = import_module(f"export_pipeline.defs.{module}")
+    except ModuleNotFoundError:
+        # Opening the store then says which extra to install.
         return Storage(settings=settings)
-    made: Storage = import_module("export_pipeline.defs.s3").S3Storage(settings=settings)
+    made: Storage = getattr(found, name)(settings=settings)
     return made
+
+
+_STORAGES = {
+    "s3": ("s3", "S3Storage"),
+    "gs": ("gcs", "GCSStorage"),
+    "az": ("azure", "AzureStorage"),
+    "swift": ("swift", "SwiftStorage"),
+    "sftp": ("sftp", "SftpStorage"),
+    "https": ("http_put", "HttpPutStorage"),
+    "http": ("http_put", "HttpPutStorage"),
+}
+"""By scheme: the module beside this one, and its resource."""

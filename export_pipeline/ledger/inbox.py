@@ -63,9 +63,9 @@ def by_subject(tx: Tx, topic: str, subject: str) -> list[Letter]:
     return [_letter(row) for row in tx.all(query.order_by(inbox.c.id))]
 
 
-def handled(tx: Tx, ids: Sequence[int]) -> None:
-    """Mark webhooks as acted on."""
-    _close(tx, ids, "handled", "")
+def handled(tx: Tx, ids: Sequence[int]) -> int:
+    """Mark webhooks as acted on; return how many nobody had acted on before."""
+    return _close(tx, ids, "handled", "")
 
 
 def reject(tx: Tx, letter_id: int, reason: str) -> None:
@@ -86,10 +86,10 @@ def count_unhandled(tx: Tx) -> dict[tuple[str, str], int]:
     return {(row.vendor, row.topic): row.letters for row in tx.all(query)}
 
 
-def _close(tx: Tx, ids: Sequence[int], state: str, reason: str) -> None:
-    tx.run(
+def _close(tx: Tx, ids: Sequence[int], state: str, reason: str) -> int:
+    return tx.run(
         sa.update(inbox)
-        .where(inbox.c.id.in_(ids))
+        .where(inbox.c.id.in_(ids), inbox.c.state == "new")
         .values(state=state, reason=reason, handled_at=tx.now)
     )
 

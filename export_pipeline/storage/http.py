@@ -7,6 +7,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 
 import aiohttp
+from aiohttp.abc import AbstractStreamWriter
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 from yarl import URL
@@ -86,41 +87,41 @@ class Http:
         used: list[asyncio.Transport] = []
         _used.set(used)
         try:
-            async with _dropping(used), asyncio.timeout(None) as patience:
-                # A body that is a generator is never sent twice by aiohttp itself, unseen by us.
-                data = None if body is None else self._watched(body, patience)
+            async with asyncio.timeout(None) as patience:
+                data = None if body is None else _Body(body, patience, self._stall_seconds)
                 async with session.request(
                     verb, URL(url, encoded=True), headers=headers, data=data, allow_redirects=False
                 ) as response:
                     patience.reschedule(None)
                     yield response
-        except aiohttp.ClientConnectorCertificateError as error:
-            reason = str(error.certificate_error)
-            raise StoreError(f"{_host(url)} cannot be trusted: {reason}") from None
-        except TimeoutError:
+        except BaseException as error:
+            # A polite end would wait for a peer that stalls.
+            for transport in used:
+                transport.abort()
+            told = self._told(error, url)
+            if told is None:
+                raise
+            raise told from None
+
+    def _told(self, error: BaseException, url: str) -> StoreError | None:
+        """The error in words, None if it is not of the transport."""
+        if isinstance(error, aiohttp.ClientConnectorCertificateError):
+            return StoreError(f"{_host(url)} cannot be trusted: {error.certificate_error}")
+        if isinstance(error, TimeoutError):
             reason = f"nothing moved for {self._stall_seconds:g} seconds"
-            raise StoreUnavailable(f"{_host(url)}: {reason}") from None
-        except (aiohttp.ClientError, OSError) as error:
+            return StoreUnavailable(f"{_host(url)}: {reason}")
+        if isinstance(error, aiohttp.ClientError | OSError):
             # aiohttp's errors hold the request, and so its signature: only their words go on.
             reason = f"{type(error).__name__}: {_words(error)}"
-            raise StoreUnavailable(f"{_host(url)} gave no whole answer: {reason}") from None
-
-    async def _watched(
-        self, body: Iterable[bytes | memoryview], patience: asyncio.Timeout
-    ) -> AsyncIterator[bytes | memoryview]:
-        """Pass the body on; aiohttp's own time limit begins only once it is all sent."""
-        clock = asyncio.get_running_loop().time
-        for piece in body:
-            patience.reschedule(clock() + self._stall_seconds)
-            yield piece
-        patience.reschedule(None)
+            return StoreUnavailable(f"{_host(url)} gave no whole answer: {reason}")
+        return None
 
     async def _session(self) -> aiohttp.ClientSession:
         loop = asyncio.get_running_loop()
         found = self._sessions.get(loop)
         if found is not None:
             return found
-        for closed in [known for known in self._sessions if known.is_closed()]:
+        for closed in [known for known in list(self._sessions) if known.is_closed()]:
             self._held.pop(closed, None)
             self._sessions.pop(closed, None)
         holder = self._open()
@@ -162,15 +163,36 @@ class _Connector(aiohttp.TCPConnector):
         return connection
 
 
-@asynccontextmanager
-async def _dropping(used: list[asyncio.Transport]) -> AsyncIterator[None]:
-    """Drop the connection if the call fails; a polite end would wait for a peer that stalls."""
-    try:
-        yield
-    except BaseException:
-        for transport in used:
-            transport.abort()
-        raise
+class _Body(aiohttp.Payload):
+    """The pieces of a body; aiohttp's own time limit begins only once all are sent.
+
+    A generator would do the same, at twice what a small request costs.
+    """
+
+    def __init__(
+        self, pieces: Iterable[bytes | memoryview], patience: asyncio.Timeout, stall_seconds: float
+    ) -> None:
+        super().__init__(pieces)
+        self._pieces = pieces
+        self._patience = patience
+        self._stall_seconds = stall_seconds
+
+    @property
+    def consumed(self) -> bool:
+        """True: aiohttp is never to send it again by itself, unseen by us."""
+        return True
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        """Write all pieces, each within the time that a stall may last."""
+        clock = asyncio.get_running_loop().time
+        for piece in self._pieces:
+            self._patience.reschedule(clock() + self._stall_seconds)
+            await writer.write(piece)
+        self._patience.reschedule(None)
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        """Never asked for: it is of payloads that are text."""
+        raise NotImplementedError
 
 
 async def whole(response: aiohttp.ClientResponse) -> Answer:

@@ -4,48 +4,19 @@ import asyncio
 from collections.abc import Sequence
 
 from export_pipeline.archive.verify import Verdict, verify
-from export_pipeline.errors import BadInput, StoreError
-from export_pipeline.ledger import artifacts, inbox, orders, registry
+from export_pipeline.errors import StoreError
+from export_pipeline.ledger import artifacts, orders, registry
 from export_pipeline.ledger.database import Tx
-from export_pipeline.ledger.rows import Artifact, ArtifactState, Letter, Order, Scan
+from export_pipeline.ledger.rows import Artifact, ArtifactState, Order, Scan
 from export_pipeline.storage.store import Store
 from export_pipeline.transfer.concurrency import all_of
 from export_pipeline.workflow.bring import LEASE_SECONDS, Failure, bring, held
-from export_pipeline.workflow.completion import note_completion
 from export_pipeline.workflow.outcome import Looked, settle_order
 from export_pipeline.workflow.pipeline import Pipeline
 from export_pipeline.workflow.seal import seal_if_possible
-from export_pipeline.workflow.targets import endpoints
 
 SCANS_AT_ONCE = 8
 FILES_AT_ONCE = 16
-LETTERS_PER_TURN = 500
-
-
-async def read_completions(pipeline: Pipeline, limit: int = LETTERS_PER_TURN) -> int:
-    """Turn completion webhooks in the inbox into completed orders; return how many were read."""
-    return await pipeline.ledger.apply(_read_completions, pipeline, limit)
-
-
-def _read_completions(tx: Tx, pipeline: Pipeline, limit: int) -> int:
-    letters = inbox.unhandled(tx, pipeline.vendor.name, inbox.ORDERS, limit)
-    for letter in letters:
-        try:
-            _read_completion(tx, pipeline, letter)
-        except BadInput as error:
-            inbox.reject(tx, letter.id, str(error))
-        else:
-            inbox.handled(tx, [letter.id])
-    return len(letters)
-
-
-def _read_completion(tx: Tx, pipeline: Pipeline, letter: Letter) -> None:
-    order = orders.get(tx, letter.subject)
-    if order is None:
-        raise BadInput(f"no order {letter.subject} in this ledger")
-    scan, files = _of_order(tx, order)
-    named = endpoints(pipeline, scan, order, files)
-    note_completion(tx, order.id, pipeline.vendor.read_completion(letter.body, named))
 
 
 async def collect(pipeline: Pipeline, *, limit: int, scan_ids: Sequence[int] | None = None) -> int:

@@ -8,7 +8,8 @@ from export_pipeline.ledger import artifacts, registry
 from export_pipeline.ledger.database import Tx
 from export_pipeline.ledger.rows import ArtifactState, Scan
 from export_pipeline.transfer.concurrency import all_of
-from export_pipeline.workflow.collect import collect, read_completions
+from export_pipeline.workflow.collect import collect
+from export_pipeline.workflow.completion import read_completions
 from export_pipeline.workflow.pipeline import Pipeline
 from export_pipeline.workflow.poll import poll
 from export_pipeline.workflow.reconcile import find_stuck, frozen, seal_all

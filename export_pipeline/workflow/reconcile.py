@@ -9,7 +9,8 @@ from export_pipeline.ledger.database import Tx
 from export_pipeline.ledger.rows import GenerationState, Scan
 from export_pipeline.transfer.concurrency import all_of
 from export_pipeline.vendors.vendor import Vendor
-from export_pipeline.workflow.collect import collect, read_completions
+from export_pipeline.workflow.collect import collect
+from export_pipeline.workflow.completion import read_completions
 from export_pipeline.workflow.pipeline import Pipeline
 from export_pipeline.workflow.seal import seal
 from export_pipeline.workflow.tidy import tidy

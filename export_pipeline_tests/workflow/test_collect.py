@@ -12,12 +12,9 @@ from export_pipeline.ledger import inbox, orders
 from export_pipeline.ledger.rows import OrderState, Scan, ScanState
 from export_pipeline.storage.local import LocalStore
 from export_pipeline.storage.store import StoredObject, UploadTarget
-from export_pipeline.workflow.collect import (
-    LEASE_SECONDS,
-    _read_completions,
-    collect,
-    read_completions,
-)
+from export_pipeline.workflow.bring import LEASE_SECONDS
+from export_pipeline.workflow.collect import collect
+from export_pipeline.workflow.completion import note_letters, read_completions, read_letters
 from export_pipeline.workflow.pipeline import Pipeline
 from export_pipeline_tests.workflow.stepped import SINGLES, Stepped
 
@@ -242,7 +239,7 @@ def test_a_completion_while_the_collector_looks_makes_it_look_once_more(home: St
     def the_rest_comes() -> None:
         home.upload(order, rest)
         home.complete(order)
-        home.write(_read_completions, home.pipeline(), 10)
+        home.write(note_letters, home.look(read_letters, home.pipeline(), 10))
 
     home.reconcile(store=StoreThat(home, the_rest_comes))
     assert [one.state for one in home.orders(scan)] == [OrderState.COMPLETED]

@@ -16,7 +16,7 @@ from export_pipeline.errors import (
 )
 from export_pipeline.ledger.rows import OrderState, QueueClass, ScanState
 from export_pipeline.vendors.vendor import Placement
-from export_pipeline.workflow.collect import _read_completions as note_letters
+from export_pipeline.workflow.completion import note_letters, read_letters
 from export_pipeline.workflow.send import (
     BACKLOG_SHARE,
     SENDING_SECONDS,
@@ -205,7 +205,7 @@ def test_a_completion_before_the_vendors_answer_counts_more_than_the_answer(
 
     def complete_first(placement: Placement) -> None:
         home.complete(placement.order)
-        home.write(note_letters, home.pipeline(), 10)
+        home.write(note_letters, home.look(read_letters, home.pipeline(), 10))
         if answer is not None:
             raise answer
 

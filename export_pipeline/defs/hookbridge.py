@@ -1,0 +1,96 @@
+"""HookBridge in Dagster (seed 002): delivery logs, partitioned by daily window or export id."""
+
+import time
+from collections.abc import Iterable
+from datetime import date
+
+import dagster as dg
+
+from export_pipeline.defs.jobs import job_name
+from export_pipeline.defs.slices import Slice
+from export_pipeline.defs.vendors import vendor_definitions
+from export_pipeline.ledger.bulk import NewScan, register_many
+from export_pipeline.ledger.database import Ledger
+from export_pipeline.scans import ScanKey
+from export_pipeline.settings import Settings
+from export_pipeline.vendors.hookbridge.artifacts import KINDS
+from export_pipeline.vendors.hookbridge.options import HookBridgeOptions
+from export_pipeline.vendors.hookbridge.windows import due
+from export_pipeline.vendors.options import read_options
+from export_pipeline.vendors.vendor import Registration
+from export_pipeline.workflow.importing import SCANS_PER_TRANSACTION, in_batches
+
+HOOKBRIDGE = Slice("hookbridge", KINDS, is_asked=True)
+WINDOWS_CRON = "30 1 * * *"
+"""Before the nightly schedule queues what is registered."""
+
+
+class WindowsConfig(dg.Config):
+    """The days whose windows a run registers, as `2026-11-21`.
+
+    Args:
+        start: the first one; empty: EXPORT_HOOKBRIDGE_START, or yesterday.
+        until: the day after the last one; empty: today.
+    """
+
+    start: str = ""
+    until: str = ""
+
+
+def hookbridge(settings: Settings) -> dg.Definitions:
+    """Everything that Dagster has of HookBridge."""
+    job = _windows_job()
+    schedule = dg.ScheduleDefinition(
+        name=job.name,
+        job=job,
+        cron_schedule=WINDOWS_CRON,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Registers the window of each day that is over and not registered yet.",
+        tags=HOOKBRIDGE.tags,
+    )
+    found = vendor_definitions(HOOKBRIDGE, settings)
+    return dg.Definitions.merge(found, dg.Definitions(jobs=[job], schedules=[schedule]))
+
+
+def _windows_job() -> dg.JobDefinition:
+    @dg.op(
+        name=f"{HOOKBRIDGE.vendor}_windows_op",
+        required_resource_keys={HOOKBRIDGE.vendor},
+        out=dg.Out(dg.Nothing),
+    )
+    def register(context: dg.OpExecutionContext, config: WindowsConfig) -> None:
+        pipeline = getattr(context.resources, HOOKBRIDGE.vendor).pipeline()
+        options = read_options(HookBridgeOptions, pipeline.settings.vendor_variables)
+        found = due(options, time.time(), _day("start", config.start), _day("until", config.until))
+        new = sum(_register(pipeline.ledger, one, found) for one in pipeline.vendor.accounts)
+        context.log.info("registered %s windows", new)
+
+    @dg.job(
+        name=job_name(HOOKBRIDGE.vendor, "windows"),
+        description="Register the windows of days that are over.",
+        tags=HOOKBRIDGE.tags,
+        executor_def=dg.in_process_executor,
+    )
+    def windows() -> None:
+        register()
+
+    return windows
+
+
+def _day(field: str, text: str) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        raise dg.Failure(f"{field}: {text!r} is no day such as 2026-11-21") from None
+
+
+def _register(ledger: Ledger, account: str, found: Iterable[Registration]) -> int:
+    new = 0
+    for batch in in_batches(found, SCANS_PER_TRANSACTION):
+        scans = [
+            NewScan(ScanKey(HOOKBRIDGE.vendor, account, one.scan), one.details, one.expires_at)
+            for one in batch
+        ]
+        with ledger.write() as tx:
+            new += register_many(tx, scans, source="schedule").new
+    return new

@@ -1,0 +1,1 @@
+"""Azure Blob Storage: `open.py` makes the store that an `az://` URL names."""

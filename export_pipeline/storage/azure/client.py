@@ -1,0 +1,147 @@
+"""Calls of Azure's blob service: authorised, repeated where that helps, with errors in words."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from email.utils import formatdate
+
+import aiohttp
+
+from export_pipeline.errors import AlreadyExists, StoreError, StoreUnavailable
+from export_pipeline.storage.azure.credentials import Credentials
+from export_pipeline.storage.azure.place import Place
+from export_pipeline.storage.azure.signing import VERSION, sas
+from export_pipeline.storage.azure.words import Busy, explain
+from export_pipeline.storage.http import Answer, Http, whole
+from export_pipeline.storage.parts import Part
+
+ATTEMPTS = 5
+"""Tries of one call before its error is told."""
+FIRST_PAUSE_SECONDS = 0.2
+LONGEST_PAUSE_SECONDS = 10.0
+LONGEST_RETRY_AFTER_SECONDS = 60.0
+"""If the service asks for more patience, the call fails, and the workflow comes back later."""
+COPY_URL_SECONDS = 3_600.0
+"""Life of the URL by which the service itself reads what it copies."""
+SUCCESSES = {200, 201, 202, 206}
+_NOT_SATISFIABLE = 416
+_WITH_BODY = {"POST", "PUT"}
+
+
+class MaybeOurs(AlreadyExists):
+    """A repeated write found a blob: perhaps the first try made it and its answer was lost."""
+
+
+class AzureClient:
+    """Calls on one container.
+
+    Args:
+        place: the container.
+        credentials: authorise the calls.
+        http: sends.
+        now: seconds since the epoch.
+        sleep: waits, in seconds.
+    """
+
+    def __init__(
+        self,
+        place: Place,
+        credentials: Credentials,
+        http: Http,
+        now: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.place = place
+        self.credentials = credentials
+        self._http = http
+        self._now = now
+        self._sleep = sleep
+
+    async def call(
+        self,
+        action: str,
+        verb: str,
+        name: str,
+        *,
+        query: dict[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: Part | None = None,
+    ) -> Answer:
+        """Call until it succeeds or an error will not go away.
+
+        Raises:
+            MaybeOurs: there is a blob, and not at the first try.
+            StoreError: see `words.explain`.
+        """
+        failures = 0
+        while True:
+            try:
+                return await self._once(action, verb, name, query, headers or {}, body)
+            except AlreadyExists as error:
+                raise (MaybeOurs(str(error)) if failures else error) from None
+            except StoreUnavailable as error:
+                failures += 1
+                await self.rest(failures, error)
+
+    async def rest(self, failures: int, error: StoreUnavailable) -> None:
+        """Wait before the next try, longer each time, spread so that writers do not march.
+
+        Raises:
+            StoreUnavailable: `error`, if another try is not worth it.
+        """
+        asked = error.retry_after if isinstance(error, Busy) else 0.0
+        if failures == ATTEMPTS or asked > LONGEST_RETRY_AFTER_SECONDS:
+            raise error
+        longest = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * float(2**failures))
+        await self._sleep(max(asked, random.uniform(FIRST_PAUSE_SECONDS, longest)))  # noqa: S311  guards nothing
+
+    @asynccontextmanager
+    async def reading(
+        self, name: str, headers: Mapping[str, str]
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Begin to read a blob; 416 is the caller's to judge.
+
+        Raises:
+            StoreError: see `words.explain`.
+        """
+        url, sent = await self._authorized("GET", self.place.address(name), headers)
+        async with self._http.answering("GET", url, sent) as response:
+            if response.status not in SUCCESSES and response.status != _NOT_SATISFIABLE:
+                raise self._explained(await whole(response), "GetBlob", name)
+            yield response
+
+    async def readable(self, name: str) -> str:
+        """Return a URL by which the service itself may read a blob; it carries authority."""
+        url = self.place.address(name)
+        key = await self.credentials.key(COPY_URL_SECONDS)
+        if key is not None:
+            return f"{url}?{sas(self.place, name, 'r', self._now() + COPY_URL_SECONDS, key)}"
+        authorized, _ = await self.credentials.authorized("GET", url, {})
+        return authorized
+
+    async def _once(
+        self,
+        action: str,
+        verb: str,
+        name: str,
+        query: dict[str, str] | None,
+        headers: Mapping[str, str],
+        body: Part | None,
+    ) -> Answer:
+        length = {"content-length": str(body.size if body else 0)} if verb in _WITH_BODY else {}
+        address = self.place.address(name, query)
+        url, sent = await self._authorized(verb, address, {**headers, **length})
+        answer = await self._http.send(verb, url, sent, body)
+        if answer.status in SUCCESSES:
+            return answer
+        raise self._explained(answer, action, name)
+
+    async def _authorized(
+        self, verb: str, url: str, headers: Mapping[str, str]
+    ) -> tuple[str, Mapping[str, str]]:
+        dated = {"x-ms-date": formatdate(self._now(), usegmt=True), "x-ms-version": VERSION}
+        return await self.credentials.authorized(verb, url, {**headers, **dated})
+
+    def _explained(self, answer: Answer, action: str, name: str) -> StoreError:
+        return explain(answer, self.place, self.credentials, action, name, self._now())

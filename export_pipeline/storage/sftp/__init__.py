@@ -1,0 +1,1 @@
+"""SFTP: `open.py` makes the store that an `sftp://` URL names."""

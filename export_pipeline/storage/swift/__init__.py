@@ -1,0 +1,1 @@
+"""OpenStack Swift: `open.py` makes the store that a `swift://` URL names."""

@@ -1,0 +1,38 @@
+from collections.abc import Iterator
+
+import pytest
+
+from export_pipeline.storage.gcs.store import GcsStore
+from export_pipeline.storage.open import open_store
+from export_pipeline_tests.servers.gcs import HOW_TO_GET_IT, Gcs, find_fake_gcs, running_gcs
+from export_pipeline_tests.servers.google import Google
+
+
+@pytest.fixture(scope="session")
+def gcs() -> Iterator[Gcs]:
+    program = find_fake_gcs()
+    if program is None:
+        pytest.skip(HOW_TO_GET_IT)
+    with running_gcs(program) as server:
+        yield server
+
+
+@pytest.fixture
+def google(gcs: Gcs) -> Iterator[Google]:
+    """Google's identity services, whose faults end with the test."""
+    gcs.google.asked.clear()
+    yield gcs.google
+    gcs.google.token_seconds, gcs.google.delay_seconds = 3600.0, 0.0
+    gcs.google.answers.clear()
+
+
+@pytest.fixture
+def bucket(gcs: Gcs) -> str:
+    return gcs.new_bucket()
+
+
+@pytest.fixture
+def store(gcs: Gcs, bucket: str) -> GcsStore:
+    opened = open_store(f"gs://{bucket}/my archive", gcs.variables())
+    assert isinstance(opened, GcsStore)
+    return opened

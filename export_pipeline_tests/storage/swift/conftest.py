@@ -1,0 +1,30 @@
+from collections.abc import Iterator
+from urllib.parse import quote
+
+import pytest
+
+from export_pipeline.storage.open import open_store
+from export_pipeline.storage.swift.store import SwiftStore
+from export_pipeline_tests.servers.openstack import HOW_TO_GET_IT, find_openstack
+from export_pipeline_tests.servers.swift import Swift, running_swift
+
+
+@pytest.fixture(scope="session")
+def swift() -> Iterator[Swift]:
+    installation = find_openstack()
+    if installation is None:
+        pytest.skip(HOW_TO_GET_IT)
+    with running_swift(installation) as server:
+        yield server
+
+
+@pytest.fixture
+def container(swift: Swift) -> str:
+    return swift.new_container()
+
+
+@pytest.fixture
+def store(swift: Swift, container: str) -> SwiftStore:
+    opened = open_store(f"swift://{quote(container)}/my%20archive", swift.variables())
+    assert isinstance(opened, SwiftStore)
+    return opened
