@@ -2,8 +2,6 @@ import asyncio
 import gzip
 import json
 import os
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable
 
 import httpx
@@ -18,6 +16,7 @@ from export_pipeline.storage.store import CHUNK_BYTES, Store, pieces
 from export_pipeline_tests.servers.gcs import Gcs
 from export_pipeline_tests.servers.google import Google
 from export_pipeline_tests.storage.conformance import StoreConformance, broken_off, keys, put, read
+from export_pipeline_tests.storage.memory import megabytes_needed
 
 PART_BYTES = 1024**2
 HOSTILE = [
@@ -234,34 +233,7 @@ def test_a_probe_finds_every_step_works_and_leaves_nothing(store: GcsStore) -> N
 
 
 def test_a_large_stream_needs_little_memory(gcs: Gcs, bucket: str) -> None:
-    """By the process's own high-water mark: `ru_maxrss` begins with that of whoever started it."""
-    script = """
-import asyncio, json, sys
-from pathlib import Path
-from export_pipeline.storage.open import open_store
-store = open_store(sys.argv[1], json.loads(sys.argv[2]))
-async def stream(pieces):
-    for number in range(pieces):
-        yield number.to_bytes(4, "big") * (1 << 18)
-async def write(key, pieces):
-    await store.put(key, stream(pieces))
-def peak():
-    return int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
-asyncio.run(write("warm", 1))
-before = peak()
-asyncio.run(write("large", 200))
-async def read():
-    return sum([len(chunk) async for chunk in store.open("large")])
-assert asyncio.run(read()) == 200 << 20
-print((peak() - before) // 1024)
-"""
-    told = subprocess.run(
-        [sys.executable, "-c", script, f"gs://{bucket}", json.dumps(gcs.variables())],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    assert int(told.stdout) < 150
+    assert megabytes_needed(f"gs://{bucket}", gcs.variables()) < 150
 
 
 def _every_method(store: Store, error: type[StoreError], words: str) -> None:

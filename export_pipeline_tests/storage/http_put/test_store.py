@@ -1,7 +1,4 @@
 import asyncio
-import json
-import subprocess
-import sys
 from urllib.parse import urlsplit
 
 import httpx
@@ -15,6 +12,7 @@ from export_pipeline.storage.store import Store, pieces
 from export_pipeline_tests.servers.nginx import PASSWORD, Nginx
 from export_pipeline_tests.servers.web_target import TOKEN, WebTarget
 from export_pipeline_tests.storage.conformance import StoreConformance, keys, put, read
+from export_pipeline_tests.storage.memory import megabytes_needed
 
 HOSTILE = ["=2e", "a;b", "a%2fb", "a?b#c", "x y", "Ünï", "a&b=c", "~", "a:b", "\"<x>'"]
 LET_IN = {"authorization": f"Bearer {TOKEN}"}
@@ -144,29 +142,4 @@ def test_a_server_that_is_not_there_is_told_by_every_method(
 
 
 def test_a_large_stream_needs_little_memory(careless: HttpPutStore, nginx: Nginx) -> None:
-    script = """
-import asyncio, json, resource, sys
-from export_pipeline.storage.open import open_store
-store = open_store(sys.argv[1], json.loads(sys.argv[2]))
-async def stream(pieces):
-    for number in range(pieces):
-        yield number.to_bytes(4, "big") * (1 << 18)
-async def write(key, pieces):
-    await store.put(key, stream(pieces))
-def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-asyncio.run(write("warm", 1))
-before = peak()
-asyncio.run(write("large", 200))
-async def read():
-    return sum([len(chunk) async for chunk in store.open("large")])
-assert asyncio.run(read()) == 200 << 20
-print((peak() - before) // 1024)
-"""
-    told = subprocess.run(
-        [sys.executable, "-c", script, careless.url, json.dumps(nginx.variables())],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    assert int(told.stdout) < 50
+    assert megabytes_needed(careless.url, nginx.variables()) < 50

@@ -1,8 +1,5 @@
 import asyncio
-import json
 import os
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator
 
@@ -16,6 +13,7 @@ from export_pipeline.storage.s3.store import S3Store
 from export_pipeline.storage.store import CHUNK_BYTES, Store, pieces
 from export_pipeline_tests.servers.seaweedfs import READER, SeaweedFS
 from export_pipeline_tests.storage.conformance import StoreConformance, broken_off, keys, put, read
+from export_pipeline_tests.storage.memory import megabytes_needed
 
 PART_BYTES = 5 * 1024**2
 """The smallest part that S3 takes."""
@@ -207,32 +205,7 @@ def test_a_probe_finds_every_step_works_and_leaves_nothing(store: S3Store) -> No
 
 
 def test_a_large_stream_needs_little_memory(seaweedfs: SeaweedFS, bucket: str) -> None:
-    script = """
-import asyncio, json, resource, sys
-from export_pipeline.storage.open import open_store
-store = open_store(sys.argv[1], json.loads(sys.argv[2]))
-async def stream(pieces):
-    for number in range(pieces):
-        yield number.to_bytes(4, "big") * (1 << 18)
-async def write(key, pieces):
-    await store.put(key, stream(pieces))
-def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-asyncio.run(write("warm", 1))
-before = peak()
-asyncio.run(write("large", 200))
-async def read():
-    return sum([len(chunk) async for chunk in store.open("large")])
-assert asyncio.run(read()) == 200 << 20
-print((peak() - before) // 1024)
-"""
-    told = subprocess.run(
-        [sys.executable, "-c", script, f"s3://{bucket}", json.dumps(seaweedfs.variables())],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    assert int(told.stdout) < 150
+    assert megabytes_needed(f"s3://{bucket}", seaweedfs.variables()) < 150
 
 
 def _every_method(store: Store, error: type[StoreError], words: str) -> None:

@@ -1,8 +1,5 @@
 import asyncio
-import json
 import os
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
@@ -30,6 +27,7 @@ from export_pipeline.storage.swift.store import SwiftStore
 from export_pipeline_tests.servers.keystone import READER
 from export_pipeline_tests.servers.swift import Swift
 from export_pipeline_tests.storage.conformance import StoreConformance, broken_off, keys, put, read
+from export_pipeline_tests.storage.memory import megabytes_needed
 
 SEGMENT_BYTES = 100_000
 HIDDEN = "my archive/.segments/"
@@ -416,30 +414,7 @@ def test_a_probe_finds_that_swift_does_not_know_the_key(swift: Swift, container:
 
 
 def test_a_large_stream_needs_little_memory(swift: Swift, container: str) -> None:
-    script = """
-import asyncio, json, resource, sys
-from export_pipeline.storage.open import open_store
-store = open_store(sys.argv[1], json.loads(sys.argv[2]))
-async def stream(pieces):
-    for number in range(pieces):
-        yield number.to_bytes(4, "big") * (1 << 18)
-async def write(key, pieces):
-    await store.put(key, stream(pieces))
-def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-asyncio.run(write("warm", 1))
-before = peak()
-asyncio.run(write("large", 200))
-async def read():
-    return sum([len(chunk) async for chunk in store.open("large")])
-assert asyncio.run(read()) == 200 << 20
-print((peak() - before) // 1024)
-"""
-    url, variables = f"swift://{quote(container)}", json.dumps(swift.variables())
-    told = subprocess.run(
-        [sys.executable, "-c", script, url, variables], check=True, capture_output=True, text=True
-    )
-    assert int(told.stdout) < 150
+    assert megabytes_needed(f"swift://{quote(container)}", swift.variables()) < 150
 
 
 def _every_method(store: Store, error: type[StoreError], words: str) -> None:
