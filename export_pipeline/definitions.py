@@ -7,6 +7,7 @@ import dagster as dg
 
 from export_pipeline.defs.archive import archive
 from export_pipeline.defs.copyleaks import copyleaks
+from export_pipeline.defs.hookbridge import hookbridge
 from export_pipeline.defs.resources import resources
 from export_pipeline.settings import Settings
 
@@ -22,9 +23,10 @@ def _with_code_references(found: dg.Definitions) -> dg.Definitions:
     )
 
 
+_VENDORS = (copyleaks, hookbridge)
 _settings = Settings.from_env(os.environ)
 
 defs = dg.Definitions.merge(
-    _with_code_references(dg.Definitions.merge(copyleaks(_settings), archive())),
+    _with_code_references(dg.Definitions.merge(*(make(_settings) for make in _VENDORS), archive())),
     dg.Definitions(resources=resources(), executor=dg.in_process_executor),
 )

@@ -17,6 +17,7 @@ from export_pipeline.storage.open import open_store
 from export_pipeline.storage.store import Store
 from export_pipeline.vendors.copyleaks.exports import Copyleaks
 from export_pipeline.vendors.hookbridge.exports import HookBridge
+from export_pipeline.vendors.laserfiche.exports import Laserfiche
 from export_pipeline.vendors.vendor import Vendor
 from export_pipeline.workflow.pipeline import Pipeline
 
@@ -107,6 +108,14 @@ class CopyleaksApi(VendorResource):
         return Copyleaks(settings, ledger)
 
 
+class LaserficheApi(VendorResource):
+    """Laserfiche's API (seed 001)."""
+
+    def vendor(self, settings: Settings, ledger: Ledger) -> Vendor:
+        """Make Laserfiche's client for the accounts in the environment."""
+        return Laserfiche(settings, ledger)
+
+
 class HookBridgeApi(VendorResource):
     """HookBridge's API (seed 002)."""
 
@@ -125,6 +134,7 @@ def resources() -> dict[str, dg.ConfigurableResource]:  # type: ignore[type-arg]
         "ledger": ledger,
         "storage": storage,
         "copyleaks": CopyleaksApi(settings=settings, ledger=ledger, storage=storage),
+        "laserfiche": LaserficheApi(settings=settings, ledger=ledger, storage=storage),
         "hookbridge": HookBridgeApi(settings=settings, ledger=ledger, storage=storage),
     }
 

@@ -3,12 +3,14 @@
 It imports nothing from the rest of the package.
 """
 
+from export_pipeline.sandbox.app import SandboxOptions
 from export_pipeline.sandbox.clock import Clock, RealClock, SteppedClock
 from export_pipeline.sandbox.copyleaks import Account, CopyleaksOptions, ScanSpec, sample_scans
-from export_pipeline.sandbox.server import Sandbox, SandboxOptions, announcement, run, serve
+from export_pipeline.sandbox.server import Announcement, Sandbox, run, serve
 
 __all__ = [
     "Account",
+    "Announcement",
     "Clock",
     "CopyleaksOptions",
     "RealClock",
@@ -16,7 +18,6 @@ __all__ = [
     "SandboxOptions",
     "ScanSpec",
     "SteppedClock",
-    "announcement",
     "run",
     "sample_scans",
     "serve",

@@ -2,8 +2,11 @@
 
 import argparse
 
+from export_pipeline.sandbox.app import SandboxOptions
 from export_pipeline.sandbox.copyleaks.options import CHOICES, CopyleaksOptions
-from export_pipeline.sandbox.server import LOOPBACK, SandboxOptions, run
+from export_pipeline.sandbox.hookbridge import HookBridgeOptions
+from export_pipeline.sandbox.laserfiche.options import LaserficheOptions
+from export_pipeline.sandbox.server import LOOPBACK, run
 
 
 def main() -> None:
@@ -18,7 +21,9 @@ def main() -> None:
     parser.add_argument("--no-retry-after", dest="retry_after", action="store_false")
     given = vars(parser.parse_args())
     host, port = given.pop("host"), given.pop("port")
-    run(host, port, SandboxOptions(copyleaks=CopyleaksOptions(**given)))
+    hookbridge = HookBridgeOptions(pace=given["pace"])
+    laserfiche = LaserficheOptions(pace=given["pace"])
+    run(host, port, SandboxOptions(CopyleaksOptions(**given), hookbridge, laserfiche))
 
 
 if __name__ == "__main__":

@@ -29,38 +29,53 @@ class DropConnectionError(Exception):
     """Raised by a handler to close the connection without any answer."""
 
 
-class _Aborts(Protocol):
-    def abort(self) -> None: ...
+class Transport(Protocol):
+    """The connection of a request."""
+
+    def abort(self) -> None:
+        """Close it at once."""
+
+    def close(self) -> None:
+        """Close it once what was written is sent."""
 
 
 class Router:
     """An ASGI app over `routes`, from `"POST /v3/{name}"` to its handler.
 
-    Every response carries `X-Request-Id`, errors too.
+    Each request gets an id, told as `request.state.request_id`, and to the client by every
+    response, errors too, in `id_header` where the vendor has such a header.
     """
 
     def __init__(
-        self, prefix: str, routes: Mapping[str, Handler], not_found: Callable[[], ApiError]
+        self,
+        prefix: str,
+        routes: Mapping[str, Handler],
+        not_found: Callable[[], ApiError],
+        id_header: str | None,
     ) -> None:
         self._routes = [(*_parse(prefix, route), handler) for route, handler in routes.items()]
         self._not_found = not_found
+        self._id_header = id_header
         self._numbers = itertools.count(1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         number = next(self._numbers)
         request_id = f"00-{number:032x}-{number:016x}-00"
+        request = Request(scope, receive)
+        request.state.request_id = request_id
         try:
-            response = await self._answer(Request(scope, receive))
+            response = await self._answer(request)
         except ApiError as error:
             error.request_id = request_id
             response = error.response()
         except DropConnectionError:
-            _transport(receive).abort()
+            transport(receive).abort()
             # uvicorn must see the connection gone, else it writes a 500 of its own.
             await receive()
             return
-        response.headers["X-Request-Id"] = request_id
+        if self._id_header is not None:
+            response.headers[self._id_header] = request_id
         await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
@@ -90,6 +105,7 @@ def _match(pattern: list[str], segments: list[str]) -> dict[str, str] | None:
     return params
 
 
-def _transport(receive: Any) -> _Aborts:
+def transport(receive: Any) -> Transport:
+    """The connection of the request that `receive` belongs to."""
     # ASGI has no way to drop a connection; `receive` is a method of uvicorn's request cycle.
-    return cast("_Aborts", receive.__self__.transport)
+    return cast("Transport", receive.__self__.transport)

@@ -1,68 +1,41 @@
-"""All vendors on one port, run in the foreground or in a thread."""
+"""The sandbox's ports, served in the foreground or from a thread."""
 
 import asyncio
 import json
 import socket
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import fields
 from types import TracebackType
 from typing import Any, Self
 
 import uvicorn
-from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from export_pipeline.sandbox.app import SandboxApp, SandboxOptions
 from export_pipeline.sandbox.clock import Clock, RealClock
-from export_pipeline.sandbox.copyleaks.app import Copyleaks
-from export_pipeline.sandbox.copyleaks.control import Control, stats_of
-from export_pipeline.sandbox.copyleaks.errors import ProblemError
-from export_pipeline.sandbox.copyleaks.options import CopyleaksOptions
-from export_pipeline.sandbox.routing import Router
+from export_pipeline.sandbox.vendor import Origins
 
 LOOPBACK = "127.0.0.1"
-COPYLEAKS = "/copyleaks"
-CONTROL = "/sandbox"
 BACKLOG = 2048
 SHUTDOWN_SECONDS = 1
 
-
-@dataclass(frozen=True)
-class SandboxOptions:
-    """The options of each vendor."""
-
-    copyleaks: CopyleaksOptions = field(default_factory=CopyleaksOptions)
-
-
-class _Vendors:
-    """The running vendors as one ASGI app; made inside the event loop that serves them."""
-
-    def __init__(self, options: SandboxOptions, clock: Clock) -> None:
-        self.copyleaks = Copyleaks(options.copyleaks, clock)
-        routes = self.copyleaks.routes()
-        control_routes = Control(self.copyleaks).routes()
-        self._routers = {
-            COPYLEAKS: Router(COPYLEAKS, routes, lambda: ProblemError(404)),
-            CONTROL: Router(CONTROL + COPYLEAKS, control_routes, lambda: ProblemError(404)),
-        }
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope["raw_path"].decode("latin-1")
-        for prefix, router in self._routers.items():
-            if path.startswith(f"{prefix}/"):
-                return await router(scope, receive, send)
-        return await Response(status_code=404)(scope, receive, send)
-
-    async def close(self) -> None:
-        await self.copyleaks.close()
+Announcement = dict[str, Any]
 
 
 class _Server(uvicorn.Server):
     """Opens and closes the vendors with itself, and tells when it is ready."""
 
-    def __init__(self, options: SandboxOptions, clock: Clock, ready: Callable[[], None]) -> None:
-        self.vendors: _Vendors | None = None
+    def __init__(
+        self,
+        options: SandboxOptions,
+        clock: Clock,
+        origins: Origins,
+        ready: Callable[[SandboxApp], None],
+    ) -> None:
+        self.vendors: SandboxApp | None = None
         self._options = options
+        self._origins = origins
         self._clock = clock
         self._ready = ready
         super().__init__(
@@ -82,9 +55,9 @@ class _Server(uvicorn.Server):
             await self.vendors(scope, receive, send)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        self.vendors = _Vendors(self._options, self._clock)
+        self.vendors = SandboxApp(self._options, self._clock, self._origins)
         await super().startup(sockets)
-        self._ready()
+        self._ready(self.vendors)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await super().shutdown(sockets)
@@ -96,36 +69,25 @@ def serve(
     host: str,
     port: int,
     options: SandboxOptions,
-    ready: Callable[[str], None],
+    ready: Callable[[Announcement], None],
     clock: Clock | None = None,
 ) -> None:
-    """Serve until interrupted; `ready` is called with the base URL once requests are taken."""
-    listener = _listen(host, port)
-    url = _url(listener)
-    server = _Server(options, clock or RealClock(), lambda: ready(url))
-    server.run(sockets=[listener])
+    """Serve until interrupted; `ready` is called with the announcement once requests are taken."""
+    listeners = _listen(host, port)
+    origins = _origins(listeners)
+    server = _Server(
+        options, clock or RealClock(), origins, lambda vendors: ready(vendors.announcement)
+    )
+    server.run(sockets=listeners)
 
 
 def run(host: str = LOOPBACK, port: int = 0, options: SandboxOptions | None = None) -> None:
     """Serve until interrupted; the first line on stdout is the announcement as JSON."""
-    chosen = options or SandboxOptions()
-    serve(host, port, chosen, lambda url: print(json.dumps(announcement(url, chosen)), flush=True))
-
-
-def announcement(url: str, options: SandboxOptions) -> dict[str, str]:
-    """Where each vendor is and the credentials it takes."""
-    account = options.copyleaks.accounts[0]
-    return {
-        "copyleaks_api": url + COPYLEAKS,
-        "copyleaks_identity": url + COPYLEAKS,
-        "copyleaks_email": account.email,
-        "copyleaks_key": account.key,
-        "copyleaks_control": url + CONTROL + COPYLEAKS,
-    }
+    serve(host, port, options or SandboxOptions(), lambda told: print(json.dumps(told), flush=True))
 
 
 class Sandbox:
-    """The sandbox in a thread of this process, on a free loopback port; a context manager."""
+    """The sandbox in a thread of this process, on free loopback ports; a context manager."""
 
     def __init__(self, options: SandboxOptions | None = None, clock: Clock | None = None) -> None:
         self.options = options or SandboxOptions()
@@ -134,18 +96,19 @@ class Sandbox:
         self.url = ""
 
     @property
-    def addresses(self) -> dict[str, str]:
+    def addresses(self) -> Announcement:
         """The announcement of the running sandbox."""
-        return announcement(self.url, self.options)
+        return self._vendors.announcement
 
     def start(self) -> Self:
         """Start and return once requests are taken."""
         is_ready = threading.Event()
-        listener = _listen(LOOPBACK, 0)
-        self.url = _url(listener)
-        server = _Server(self.options, self._clock, is_ready.set)
+        listeners = _listen(LOOPBACK, 0)
+        origins = _origins(listeners)
+        self.url = origins.main
+        server = _Server(self.options, self._clock, origins, lambda _: is_ready.set())
         thread = threading.Thread(
-            target=lambda: asyncio.run(server.serve(sockets=[listener])),
+            target=lambda: asyncio.run(server.serve(sockets=listeners)),
             name="sandbox",
             daemon=True,
         )
@@ -156,12 +119,9 @@ class Sandbox:
         self._running = (server, thread)
         return self
 
-    def stats(self) -> dict[str, Any]:
-        """The counters of Copyleaks, as its control endpoint tells them."""
-        vendors = self._running[0].vendors if self._running else None
-        if vendors is None:
-            raise RuntimeError("the sandbox is not running; call start() first")
-        return stats_of(vendors.copyleaks)
+    def stats(self, vendor: str = "copyleaks") -> dict[str, Any]:
+        """The counters of a vendor, as its control endpoint tells them."""
+        return self._vendors.stats(vendor)
 
     def stop(self) -> None:
         """Stop and wait for the end of the thread."""
@@ -185,8 +145,24 @@ class Sandbox:
         """Stop."""
         self.stop()
 
+    @property
+    def _vendors(self) -> SandboxApp:
+        vendors = self._running[0].vendors if self._running else None
+        if vendors is None:
+            raise RuntimeError("the sandbox is not running; call start() first")
+        return vendors
 
-def _listen(host: str, port: int) -> socket.socket:
+
+def _listen(host: str, port: int) -> list[socket.socket]:
+    """A listener for each host of `Origins`; only the main one's port can be chosen."""
+    return [_listener(host, port), *(_listener(host, 0) for _ in fields(Origins)[1:])]
+
+
+def _origins(listeners: list[socket.socket]) -> Origins:
+    return Origins(*map(_url, listeners))
+
+
+def _listener(host: str, port: int) -> socket.socket:
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     # asyncio sets TCP_NODELAY only on sockets that name TCP; without it each answer takes 40 ms.
     listener = socket.socket(family, kind, protocol)

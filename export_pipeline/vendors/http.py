@@ -38,7 +38,7 @@ SAID_CHARACTERS = 400
 REQUEST_ID_CHARACTERS = 128
 USER_AGENT = "export-pipeline"
 
-_REQUEST_ID_HEADERS = ("X-Request-Id", "Request-Id", "X-Correlation-Id")
+_REQUEST_ID_HEADERS = ("X-Request-Id", "X-RequestId", "Request-Id", "X-Correlation-Id")
 _TRANSIENT = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY})
 
 AnyVendorError = TypeVar("AnyVendorError", bound=VendorError)
@@ -65,6 +65,7 @@ class Call:
         scan: the vendor's own scan id, None if the call is about no scan.
         secrets: everything sent with it that no error may repeat.
         again: what to do about a failure that passes; "" if it is tried again by itself.
+        advice: what to do about a failure of a kind, where there is more to say of this vendor.
     """
 
     vendor: str
@@ -73,10 +74,13 @@ class Call:
     scan: str | None = None
     secrets: tuple[str, ...] = field(default=(), repr=False)
     again: str = ""
+    advice: Mapping[type[VendorError], str] = field(default_factory=dict)
 
     def what_to_do(self, kind: type[VendorError]) -> str:
         """What a person should do about such a failure, or that nothing need be done."""
-        return self.again if self.again and kind.transient else _WHAT_TO_DO[kind]
+        if self.again and kind.transient:
+            return self.again
+        return self.advice.get(kind) or _WHAT_TO_DO[kind]
 
     def error(
         self,
@@ -99,7 +103,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Answer:
-    """A vendor's answer, at most `ANSWER_BYTES` of it, without a trace of the request."""
+    """A vendor's answer, as much of it as was to be read, without a trace of the request."""
 
     status: int
     headers: httpx.Headers = field(repr=False)
@@ -126,11 +130,13 @@ class Answer:
 
     @property
     def request_id(self) -> str | None:
-        """The vendor's id of this request, from a header, else `traceId` of ProblemDetails."""
+        """The vendor's id of this request: a header, ProblemDetails' or HookBridge's own."""
         found = [self.headers.get(name) for name in _REQUEST_ID_HEADERS]
         body = self.json
         if isinstance(body, dict):
+            meta = body.get("meta")
             found.append(str(body.get("traceId") or ""))
+            found.append(str(meta.get("request_id") or "") if isinstance(meta, dict) else "")
         known = next((text.strip() for text in found if text and text.strip()), None)
         return None if known is None else known[:REQUEST_ID_CHARACTERS]
 
@@ -158,6 +164,7 @@ async def send(
     headers: Mapping[str, str] | None = None,
     content: bytes | None = None,
     hold_seconds: float = 0.0,
+    answer_bytes: int = ANSWER_BYTES,
 ) -> Answer:
     """Send one request and return whatever is answered; the account's pacing is done already.
 
@@ -169,6 +176,7 @@ async def send(
         headers: beside those of the client.
         content: the body.
         hold_seconds: how long the vendor may work or hold its answer (a long poll) before a word.
+        answer_bytes: what is read of the answer; more is cut off.
 
     Raises:
         VendorUnavailable: no answer came.
@@ -179,7 +187,7 @@ async def send(
         idle = httpx.Timeout(IDLE_SECONDS + hold_seconds, connect=CONNECT_SECONDS)
         request = client.build_request(method, url, headers=headers, content=content, timeout=idle)
         async with asyncio.timeout(CALL_SECONDS + hold_seconds):
-            return await _exchange(client, request)
+            return await _exchange(client, request, answer_bytes)
     except (httpx.InvalidURL, httpx.UnsupportedProtocol):
         problem = ConfigError(
             f"{call.vendor}: its address is not an http or https URL: correct it in the settings"
@@ -191,17 +199,17 @@ async def send(
     raise problem
 
 
-async def _exchange(client: httpx.AsyncClient, request: httpx.Request) -> Answer:
+async def _exchange(client: httpx.AsyncClient, request: httpx.Request, limit: int) -> Answer:
     response = await client.send(request, stream=True)
     body = bytearray()
     try:
         async for piece in response.aiter_bytes():
             body += piece
-            if len(body) >= ANSWER_BYTES:
+            if len(body) >= limit:
                 break
     finally:
         await response.aclose()
-    return Answer(response.status_code, response.headers, bytes(body[:ANSWER_BYTES]))
+    return Answer(response.status_code, response.headers, bytes(body[:limit]))
 
 
 def _in_words(error: httpx.RequestError | TimeoutError) -> str:

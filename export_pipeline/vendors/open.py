@@ -5,9 +5,11 @@ from collections.abc import Callable, Sequence
 from export_pipeline.ledger.database import Ledger
 from export_pipeline.settings import Settings
 from export_pipeline.vendors.copyleaks.exports import Copyleaks
+from export_pipeline.vendors.hookbridge.exports import HookBridge
+from export_pipeline.vendors.laserfiche.exports import Laserfiche
 from export_pipeline.vendors.vendor import Vendor
 
-_VENDORS: Sequence[Callable[[Settings, Ledger], Vendor]] = (Copyleaks,)
+_VENDORS: Sequence[Callable[[Settings, Ledger], Vendor]] = (Copyleaks, Laserfiche, HookBridge)
 
 
 def open_vendors(settings: Settings, ledger: Ledger) -> dict[str, Vendor]:

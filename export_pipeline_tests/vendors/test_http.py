@@ -2,6 +2,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Callable
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -102,6 +103,24 @@ def test_an_endless_answer_is_cut_off() -> None:
     assert len(answer.body) == ANSWER_BYTES
 
 
+def test_an_answer_is_read_as_far_as_is_asked_for() -> None:
+    async def scenario(limit: int) -> bytes:
+        transport = httpx.MockTransport(lambda _: httpx.Response(200, content=b"x" * 9))
+        async with make_client(transport) as client:
+            return (await send(client, CALL, "GET", URL, answer_bytes=limit)).body
+
+    assert [len(asyncio.run(scenario(limit))) for limit in (5, 20)] == [5, 9]
+
+
+def test_a_vendors_own_advice_goes_before_the_common_one() -> None:
+    call = replace(CALL, advice={ScanGone: "look in the attic"})
+    gone, busy = (
+        failure(call, Answer(status, httpx.Headers(), b""), said="", now=0) for status in (404, 503)
+    )
+    assert str(gone).count("look in the attic") == 1
+    assert "it is tried again by itself" in str(busy)
+
+
 @pytest.mark.parametrize("url", ["vendor.example/v3", "ftp://vendor.example", "http://[::1"])
 def test_an_address_that_is_none_is_a_matter_of_settings(url: str) -> None:
     async def scenario() -> None:
@@ -128,6 +147,9 @@ def test_a_certificate_that_does_not_verify_is_named() -> None:
         ({"request-id": "b"}, b"", "b"),
         ({}, b'{"traceId":"00-c"}', "00-c"),
         ({"X-Request-Id": " "}, b'{"traceId":"00-c"}', "00-c"),
+        ({}, b'{"meta":{"request_id":"req_d"}}', "req_d"),
+        ({}, b'{"meta":{"request_id":null}}', None),
+        ({}, b'{"meta":"req_d"}', None),
         ({}, b"<html>", None),
         ({}, b"[1]", None),
         ({}, b"[" * 100_000, None),

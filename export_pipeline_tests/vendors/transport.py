@@ -11,14 +11,17 @@ Planned = Callable[[httpx.Request], httpx.Response]
 class Interposed(httpx.AsyncBaseTransport):
     """Answers logins and other calls from what is planned for them, else asks the network."""
 
-    def __init__(self, login_path: str, logins: deque[Planned], calls: deque[Planned]) -> None:
+    def __init__(
+        self, calls: deque[Planned], *, logins: deque[Planned] | None = None, login_path: str = ""
+    ) -> None:
         self._login_path = login_path
         self._logins = logins
         self._calls = calls
         self._network = httpx.AsyncHTTPTransport()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        planned = self._logins if self._login_path in request.url.path else self._calls
+        is_login = self._logins is not None and self._login_path in request.url.path
+        planned = self._logins if is_login else self._calls
         if planned:
             return planned.popleft()(request)
         return await self._network.handle_async_request(request)

@@ -11,16 +11,15 @@ import sqlalchemy as sa
 from export_pipeline.ledger import tokens
 from export_pipeline.ledger.database import sqlite_url
 from export_pipeline.ledger.home import make_ledger
-from export_pipeline.ledger.orders import derive_id
-from export_pipeline.ledger.rows import Order, OrderState, QueueClass, Scan, ScanState
+from export_pipeline.ledger.rows import Order, Scan
 from export_pipeline.ledger.schema import quotas
 from export_pipeline.sandbox import Sandbox, ScanSpec, SteppedClock
-from export_pipeline.scans import ScanKey
 from export_pipeline.settings import Settings
 from export_pipeline.storage.store import UploadTarget
 from export_pipeline.vendors.copyleaks.exports import Copyleaks
 from export_pipeline.vendors.http import make_client
 from export_pipeline.vendors.vendor import Placement
+from export_pipeline_tests.vendors import rows
 from export_pipeline_tests.vendors.transport import Interposed, Planned
 
 BEYOND_A_TOKEN_SECONDS = 49 * 3600
@@ -43,37 +42,11 @@ def environment(sandbox: Sandbox) -> dict[str, str]:
 
 
 def scan(scan_id: str, **details: object) -> Scan:
-    return Scan(
-        1, "copyleaks", "default", scan_id, ScanState.ORDERED, "", "test", details, 1, 0, None, None
-    )
+    return rows.scan("copyleaks", scan_id, **details)
 
 
 def order(scan_id: str) -> Order:
-    order_id = derive_id(ScanKey("copyleaks", "default", scan_id), 1, 0, 1)
-    return Order(
-        id=order_id,
-        scan_id=1,
-        vendor="copyleaks",
-        account="default",
-        generation=1,
-        part=0,
-        attempt=1,
-        state=OrderState.SENDING,
-        outcome="",
-        reason="",
-        queue_class=QueueClass.HAND,
-        sends=1,
-        queued_at=0,
-        not_before=0,
-        expires_at=None,
-        sent_at=0,
-        deadline=None,
-        completed_at=None,
-        closed_at=None,
-        completion=None,
-        request_id=None,
-        vendor_order=None,
-    )
+    return rows.order("copyleaks", scan_id)
 
 
 def target(name: str) -> UploadTarget:
@@ -83,6 +56,8 @@ def target(name: str) -> UploadTarget:
 
 
 class CopyleaksBench:
+    scans = ("essay-1", "essay-2")
+
     def __init__(self, home: Path, sandbox: Sandbox, clock: SteppedClock) -> None:
         self.planned: deque[Planned] = deque()
         self.planned_logins: deque[Planned] = deque()
@@ -120,6 +95,9 @@ class CopyleaksBench:
             target("completed"),
         )
 
+    def lacking(self) -> Placement:
+        return self.placement("deleted", at_vendor=False)
+
     def add(self, spec: ScanSpec) -> None:
         url = self.sandbox.addresses["copyleaks_control"] + "/scans"
         httpx.post(url, json=[spec.to_json()]).raise_for_status()
@@ -144,4 +122,5 @@ class CopyleaksBench:
         return {**os.environ, **self.environment}
 
     def _http(self) -> httpx.AsyncClient:
-        return make_client(Interposed(LOGIN_PATH, self.planned_logins, self.planned))
+        transport = Interposed(self.planned, logins=self.planned_logins, login_path=LOGIN_PATH)
+        return make_client(transport)

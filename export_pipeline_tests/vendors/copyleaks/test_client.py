@@ -13,9 +13,10 @@ from export_pipeline.settings import Settings
 from export_pipeline.vendors.copyleaks import client
 from export_pipeline.vendors.copyleaks.client import refused_kinds
 from export_pipeline.vendors.copyleaks.exports import Copyleaks
-from export_pipeline.vendors.copyleaks.login import LEASE_SECONDS, LOGINS, TURN_SECONDS
+from export_pipeline.vendors.copyleaks.login import LOGINS
 from export_pipeline.vendors.copyleaks.models import ErrorDetail, ErrorFacts
 from export_pipeline.vendors.http import CALL_SECONDS
+from export_pipeline.vendors.login import LEASE_SECONDS, TURN_SECONDS
 from export_pipeline_tests.vendors.conformance import failing, place
 from export_pipeline_tests.vendors.copyleaks import login_process
 from export_pipeline_tests.vendors.copyleaks.bench import CopyleaksBench, target

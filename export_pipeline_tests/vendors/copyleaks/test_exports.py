@@ -21,6 +21,7 @@ from export_pipeline.vendors.copyleaks.login import LOGINS
 from export_pipeline.vendors.vendor import Delivery, Vendor
 from export_pipeline_tests.vendors.conformance import place
 from export_pipeline_tests.vendors.copyleaks.bench import CopyleaksBench, order
+from export_pipeline_tests.vendors.rows import artifact
 from export_pipeline_tests.vendors.transport import answer, breaking
 
 COMPLETED = json.dumps(
@@ -155,7 +156,7 @@ def test_an_account_without_credentials_says_what_to_set(vendor: Vendor) -> None
 def test_there_is_nothing_to_ask_and_nothing_to_pull(vendor: Vendor) -> None:
     assert asyncio.run(vendor.ask("default", [order("essay-1")])) == {}
     with pytest.raises(ExportPipelineError, match="pushes its artifacts"):
-        vendor.open(order("essay-1"), "overview.json")
+        vendor.open(order("essay-1"), artifact("overview", "overview.json"))
 
 
 def check(bench: CopyleaksBench) -> str:

@@ -13,9 +13,9 @@ from export_pipeline.vendors.copyleaks.models import (
     ExportRequest,
     LoginAnswer,
     ResultDestination,
-    problems,
     read_error,
 )
+from export_pipeline.vendors.payloads import problems
 
 LOGIN = {
     "access_token": "ACLNS-token",

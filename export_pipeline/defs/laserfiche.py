@@ -1,0 +1,94 @@
+"""Laserfiche in Dagster (seed 001): documents of a repository, partitioned by entry id."""
+
+import dagster as dg
+
+from export_pipeline.defs.jobs import job_name
+from export_pipeline.defs.runs import has_unfinished, run_held
+from export_pipeline.defs.slices import Slice
+from export_pipeline.defs.vendors import vendor_definitions
+from export_pipeline.errors import ConfigError
+from export_pipeline.ledger.bulk import Registered
+from export_pipeline.settings import Settings
+from export_pipeline.vendors.laserfiche.artifacts import KINDS
+from export_pipeline.vendors.laserfiche.discovery import discover, sources
+from export_pipeline.vendors.laserfiche.exports import Laserfiche
+from export_pipeline.vendors.laserfiche.options import LaserficheOptions
+from export_pipeline.vendors.options import read_options
+from export_pipeline.workflow.pipeline import Pipeline
+
+LASERFICHE = Slice("laserfiche", KINDS, is_asked=True)
+
+
+def laserfiche(settings: Settings) -> dg.Definitions:
+    """Everything that Dagster has of Laserfiche."""
+    options = read_options(LaserficheOptions, settings.vendor_variables)
+    job = _discover_job()
+    sensor = _discovery_sensor(job, options.discovery_seconds)
+    found = vendor_definitions(LASERFICHE, settings)
+    return dg.Definitions.merge(found, dg.Definitions(jobs=[job], sensors=[sensor]))
+
+
+def _discover_job() -> dg.JobDefinition:
+    @dg.op(
+        name=f"{LASERFICHE.vendor}_discover_op",
+        required_resource_keys={LASERFICHE.vendor},
+        out=dg.Out(dg.Nothing),
+    )
+    def look(context: dg.OpExecutionContext) -> None:
+        pipeline = getattr(context.resources, LASERFICHE.vendor).pipeline()
+        for source, found in run_held(context, pipeline, _discover(pipeline)).items():
+            context.log.info("%s: %s new, %s changed", source, found.new, found.updated)
+
+    @dg.job(
+        name=job_name(LASERFICHE.vendor, "discover"),
+        description="Register new and changed documents of each account's folder and search.",
+        tags=LASERFICHE.tags,
+        executor_def=dg.in_process_executor,
+    )
+    def discover_documents() -> None:
+        look()
+
+    return discover_documents
+
+
+async def _discover(pipeline: Pipeline) -> dict[str, Registered]:
+    vendor = _vendor(pipeline)
+    found = {}
+    for account in vendor.accounts:
+        client = vendor.client(account)
+        for source in sources(client.api.account):
+            name = f"{account}: {source.name}"
+            found[name] = await discover(client, source, vendor.options, pipeline.ledger)
+    return found
+
+
+def _discovery_sensor(job: dg.JobDefinition, seconds: int) -> dg.SensorDefinition:
+    @dg.sensor(
+        name=f"{LASERFICHE.vendor}_discovery",
+        job_name=job.name,
+        description="Starts a look for new and changed documents, where an account names a source.",
+        minimum_interval_seconds=seconds,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        required_resource_keys={LASERFICHE.vendor},
+    )
+    def sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason | dg.RunRequest:
+        try:
+            vendor = _vendor(getattr(context.resources, LASERFICHE.vendor).pipeline())
+        except ConfigError as error:
+            return dg.SkipReason(str(error))
+        accounts = [vendor.client(name).api.account for name in vendor.accounts]
+        if not any(sources(account) for account in accounts):
+            return dg.SkipReason(
+                "no account names where to look: set EXPORT_LASERFICHE_FOLDER or _SEARCH"
+            )
+        if has_unfinished(context.instance, job.name):
+            return dg.SkipReason(f"a run of {job.name} is at it")
+        return dg.RunRequest(tags=LASERFICHE.tags)
+
+    return sensor
+
+
+def _vendor(pipeline: Pipeline) -> Laserfiche:
+    if not isinstance(pipeline.vendor, Laserfiche):
+        raise TypeError(f"{pipeline.vendor.name} is not Laserfiche")
+    return pipeline.vendor

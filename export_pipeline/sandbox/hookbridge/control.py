@@ -1,0 +1,92 @@
+"""What a test or a demo may do to this HookBridge; no part of the vendor's API."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from export_pipeline.sandbox.hookbridge.app import HookBridge
+from export_pipeline.sandbox.hookbridge.errors import BareError
+from export_pipeline.sandbox.hookbridge.exports import Export, ExportSpec
+from export_pipeline.sandbox.hookbridge.options import changed
+from export_pipeline.sandbox.routing import Handler
+
+T = TypeVar("T")
+
+
+class Control:
+    """Handlers below `/sandbox/hookbridge`; a wrong body is a 400 with the reason as text.
+
+    An export of another than the first project is named with `?project=`.
+    """
+
+    def __init__(self, hookbridge: HookBridge) -> None:
+        self._hookbridge = hookbridge
+
+    def routes(self) -> dict[str, Handler]:
+        """The paths of the control API."""
+        return {
+            "POST /exports": self.add,
+            "POST /exports/{id}/expire": self.expire,
+            "DELETE /exports/{id}": self.remove,
+            "GET /stats": self.stats,
+            "POST /options": self.change,
+            "POST /faults": self.plan_faults,
+        }
+
+    async def add(self, request: Request, _: dict[str, str]) -> Response:
+        """Make exports from a list of specs; the answer is their ids."""
+        body = await request.json()
+        specs = _checked(lambda: [ExportSpec.from_json(item) for item in body])
+        vendor = self._hookbridge
+        made = [vendor.exports.create(spec, vendor.options, vendor.clock.now()) for spec in specs]
+        return JSONResponse({"ids": [export.id for export in made]}, 201)
+
+    async def expire(self, request: Request, params: dict[str, str]) -> Response:
+        """End an export's time now."""
+        self._named(request, params).expired = self._hookbridge.clock.now()
+        return Response(status_code=204)
+
+    async def remove(self, request: Request, params: dict[str, str]) -> Response:
+        """Delete an export, whatever its state, as somebody else would."""
+        self._hookbridge.exports.remove(self._named(request, params))
+        return Response(status_code=204)
+
+    async def stats(self, _request: Request, _: dict[str, str]) -> Response:
+        """All counters."""
+        return JSONResponse(stats_of(self._hookbridge))
+
+    async def change(self, request: Request, _: dict[str, str]) -> Response:
+        """Change options for exports created from now on."""
+        body = await request.json()
+        self._hookbridge.options = _checked(lambda: changed(self._hookbridge.options, body))
+        return Response(status_code=204)
+
+    async def plan_faults(self, request: Request, _: dict[str, str]) -> Response:
+        """Let the next calls of each operation named answer with its faults, one each."""
+        body = await request.json()
+        _checked(lambda: self._hookbridge.faults.plan(body))
+        return Response(status_code=204)
+
+    def _named(self, request: Request, params: dict[str, str]) -> Export:
+        default = self._hookbridge.options.projects[0].id
+        project = request.query_params.get("project", default)
+        return self._hookbridge.exports.get(project, params["id"])
+
+
+def stats_of(hookbridge: HookBridge) -> dict[str, Any]:
+    """Calls by operation, 429s given by limit, and the exports created and deleted by calls."""
+    return {
+        "calls": dict(hookbridge.calls),
+        "limited": dict(hookbridge.windows.violations),
+        "created": [{"id": one.id, **one.filters.to_json()} for one in hookbridge.created],
+        "deleted": hookbridge.deleted,
+    }
+
+
+def _checked(read: Callable[[], T]) -> T:
+    try:
+        return read()
+    except (ValueError, TypeError, AttributeError) as error:
+        raise BareError(400, str(error)) from None

@@ -1,0 +1,77 @@
+"""How this HookBridge behaves where its documents leave the choice open."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, Literal
+
+DEFAULT_KEY = "hb_test_5a4d00000000400080000000c0de0000"
+
+
+@dataclass(frozen=True)
+class Pace:
+    """The vendor's limit per project, and how long an export waits and is worked on."""
+
+    requests_per_minute: int
+    pending_seconds: float
+    processing_seconds: float
+
+
+PACES = {
+    # FACTS 3.1: 1000 requests a minute.
+    "documented": Pace(1_000, pending_seconds=1.0, processing_seconds=2.0),
+    "fast": Pace(120_000, pending_seconds=0.01, processing_seconds=0.03),
+}
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project with its API key."""
+
+    id: str = "proj_abc123"
+    key: str = dataclasses.field(default=DEFAULT_KEY, repr=False)
+
+
+@dataclass(frozen=True)
+class HookBridgeOptions:
+    """Choices that FACTS part 3 marks INFERRED or UNCONFIRMED, the pace, and the projects.
+
+    `created` is the status that answers a creation, `not_ready` that of EXPORT_NOT_READY. `end`:
+    whether a message at the very end of a window is in it. `link_seconds`: how long a download
+    link lives. `message_seconds`: each project has one message every so often.
+    """
+
+    pace: Literal["documented", "fast"] = "documented"
+    created: Literal[201, 200] = 201
+    not_ready: Literal[400, 409] = 400
+    end: Literal["excluded", "included"] = "excluded"
+    retry_after: bool = True
+    link_seconds: float = 300.0
+    message_seconds: float = 3600.0
+    projects: tuple[Project, ...] = (Project(),)
+
+    @property
+    def limits(self) -> Pace:
+        """The numbers of the chosen pace."""
+        return PACES[self.pace]
+
+
+CHOICES: dict[str, tuple[Any, ...]] = {
+    "pace": ("documented", "fast"),
+    "created": (201, 200),
+    "not_ready": (400, 409),
+    "end": ("excluded", "included"),
+    "retry_after": (True, False),
+}
+SECONDS = ("link_seconds", "message_seconds")
+
+
+def changed(options: HookBridgeOptions, changes: dict[str, Any]) -> HookBridgeOptions:
+    """`options` with `changes`; raises ValueError naming the first unknown one."""
+    for name, value in changes.items():
+        is_seconds = name in SECONDS and isinstance(value, int | float) and value > 0
+        if not is_seconds and value not in CHOICES.get(name, ()):
+            raise ValueError(
+                f"option {name!r} cannot be {value!r}; choose from {CHOICES}, or seconds for"
+                f" {', '.join(SECONDS)}"
+            )
+    return dataclasses.replace(options, **changes)

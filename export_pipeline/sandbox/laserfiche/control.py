@@ -1,0 +1,96 @@
+"""What a test or a demo may do to this Laserfiche; no part of the vendor's API."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from export_pipeline.sandbox.laserfiche.app import Laserfiche
+from export_pipeline.sandbox.laserfiche.entries import EntrySpec
+from export_pipeline.sandbox.laserfiche.errors import BareError
+from export_pipeline.sandbox.laserfiche.options import changed
+from export_pipeline.sandbox.routing import Handler
+
+T = TypeVar("T")
+
+
+class Control:
+    """Handlers below `/sandbox/laserfiche`; a wrong body is a 400 with the reason as text."""
+
+    def __init__(self, laserfiche: Laserfiche) -> None:
+        self._laserfiche = laserfiche
+
+    def routes(self) -> dict[str, Handler]:
+        """The paths of the control API."""
+        return {
+            "POST /entries": self.add,
+            "PATCH /entries/{entry}": self.move,
+            "DELETE /entries/{entry}": self.remove,
+            "POST /expire": self.expire,
+            "GET /stats": self.stats,
+            "POST /options": self.change,
+            "POST /faults": self.plan_faults,
+        }
+
+    async def add(self, request: Request, _: dict[str, str]) -> Response:
+        """Put entries into the repository from a list of specs; the answer is their ids."""
+        body = await request.json()
+        specs = _checked(lambda: [EntrySpec.from_json(item) for item in body])
+        now = self._laserfiche.clock.now()
+        made = [self._laserfiche.entries.add(spec, now) for spec in specs]
+        return JSONResponse({"ids": [entry.id for entry in made]}, 201)
+
+    async def move(self, request: Request, params: dict[str, str]) -> Response:
+        """Move an entry to another `parent`, which leaves its times, or set when `modified`."""
+        body = await request.json()
+        entry = self._laserfiche.entries.get(params["entry"])
+        entry.parent = body.get("parent", entry.parent)
+        entry.modified = body.get("modified", entry.modified)
+        return Response(status_code=204)
+
+    async def remove(self, _request: Request, params: dict[str, str]) -> Response:
+        """Delete an entry."""
+        self._laserfiche.entries.remove(int(params["entry"]))
+        return Response(status_code=204)
+
+    async def expire(self, request: Request, _: dict[str, str]) -> Response:
+        """End all `links`, forget all `tasks` that are over, end all `tokens`: those listed."""
+        vendor = self._laserfiche
+        expiries = {
+            "links": vendor.links.end_all,
+            "tasks": vendor.tasks.forget_ended,
+            "tokens": vendor.accounts.revoke,
+        }
+        body = await request.json()
+        for expire in _checked(lambda: [expiries[what] for what in body]):
+            expire()
+        return Response(status_code=204)
+
+    async def stats(self, _request: Request, _: dict[str, str]) -> Response:
+        """All counters."""
+        return JSONResponse(stats_of(self._laserfiche))
+
+    async def change(self, request: Request, _: dict[str, str]) -> Response:
+        """Change options from now on."""
+        body = await request.json()
+        self._laserfiche.options = _checked(lambda: changed(self._laserfiche.options, body))
+        return Response(status_code=204)
+
+    async def plan_faults(self, request: Request, _: dict[str, str]) -> Response:
+        """Let the next calls of each operation named answer with its faults, one each."""
+        body = await request.json()
+        _checked(lambda: self._laserfiche.faults.plan(body))
+        return Response(status_code=204)
+
+
+def stats_of(laserfiche: Laserfiche) -> dict[str, Any]:
+    """Its counters, and 429s given by limit."""
+    return {**laserfiche.stats.as_json(), "limited": dict(laserfiche.windows.violations)}
+
+
+def _checked(read: Callable[[], T]) -> T:
+    try:
+        return read()
+    except (ValueError, TypeError, AttributeError, KeyError) as error:
+        raise BareError(400, str(error)) from None

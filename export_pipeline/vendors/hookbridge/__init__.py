@@ -1,0 +1,1 @@
+"""HookBridge (seed 002): exports of delivery logs as CSV, pulled through a redirect."""

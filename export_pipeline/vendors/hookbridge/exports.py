@@ -1,0 +1,254 @@
+"""HookBridge as the workflow knows it: `Vendor` over all configured accounts."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+
+import httpx
+
+from export_pipeline.errors import (
+    BadInput,
+    ConfigError,
+    ResultLost,
+    VendorUnavailable,
+)
+from export_pipeline.ledger.database import Ledger
+from export_pipeline.ledger.quotas import Quota
+from export_pipeline.ledger.rows import Artifact, Order, Scan
+from export_pipeline.settings import Settings
+from export_pipeline.storage.http import Http
+from export_pipeline.transfer.concurrency import all_of
+from export_pipeline.vendors.connections import Connections
+from export_pipeline.vendors.hookbridge.artifacts import FILE, KINDS
+from export_pipeline.vendors.hookbridge.client import VENDOR, HookBridgeClient
+from export_pipeline.vendors.hookbridge.ending import ask_after, counted, require_file
+from export_pipeline.vendors.hookbridge.models import Export
+from export_pipeline.vendors.hookbridge.options import PREFIX, HookBridgeAccount, HookBridgeOptions
+from export_pipeline.vendors.hookbridge.placing import place
+from export_pipeline.vendors.http import make_client
+from export_pipeline.vendors.login import CHECK_AGAIN
+from export_pipeline.vendors.options import read_accounts, read_options
+from export_pipeline.vendors.pacing import Sleep
+from export_pipeline.vendors.pulling import pulled
+from export_pipeline.vendors.vendor import (
+    ArtifactKind,
+    Asking,
+    Completion,
+    Opened,
+    Placement,
+    PlannedArtifact,
+    Receipt,
+    Registration,
+)
+
+ASKING = Asking(at_once=100, first_seconds=5.0, longest_seconds=60.0)
+"""Ours: the vendor advises nothing (FACTS 3.4)."""
+LISTED_FROM = 10
+"""Orders from which one list of all exports is asked for, in place of each single one."""
+WHOLE_SECONDS = 100.0
+"""The longest that placing an order takes: less than the lease under which the workflow sends."""
+NO_WEBHOOK = "HookBridge sends no webhooks about its exports: they are asked after"
+
+
+class HookBridge:
+    """The vendor HookBridge.
+
+    Args:
+        settings: with its variables; see `options`.
+        ledger: quotas.
+        http: makes the API's HTTP client, one per event loop at first use.
+        clock: seconds since the epoch.
+        sleep: waits for the seconds it is given.
+
+    Raises:
+        ConfigError: a variable cannot be used.
+    """
+
+    name = VENDOR
+    kinds: Sequence[ArtifactKind] = KINDS
+    pushes = False
+    asking = ASKING
+    signed = None
+
+    def __init__(
+        self,
+        settings: Settings,
+        ledger: Ledger,
+        *,
+        http: Callable[[], httpx.AsyncClient] = make_client,
+        clock: Callable[[], float] = time.time,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        variables = settings.vendor_variables
+        self.options = read_options(HookBridgeOptions, variables)
+        self._connections = Connections(http)
+        self._files = Http()
+        self._sleep = sleep
+        self._clients = {
+            account.name: HookBridgeClient(
+                account, self.options, ledger, self._connections, clock=clock, sleep=sleep
+            )
+            for account in read_accounts(PREFIX, HookBridgeAccount, variables)
+        }
+
+    async def aclose(self) -> None:
+        """Close the connections of the running event loop."""
+        await self._connections.aclose()
+
+    @property
+    def accounts(self) -> Sequence[str]:
+        """The accounts in the environment."""
+        return list(self._clients)
+
+    def client(self, account: str) -> HookBridgeClient:
+        """The API of one account.
+
+        Raises:
+            ConfigError: the account has no key.
+        """
+        found = self._clients.get(account)
+        if found is None:
+            raise ConfigError(
+                f"HookBridge account {account!r} has no API key: set EXPORT_HOOKBRIDGE_KEY, for"
+                " another than the default account with its name between, and name it in"
+                " EXPORT_HOOKBRIDGE_ACCOUNTS"
+            )
+        return found
+
+    @property
+    def deletes_archived(self) -> bool:
+        """Whether each export is deleted once its scan is archived."""
+        return self.options.delete
+
+    def require(self, account: str) -> None:
+        """Raise `ConfigError` for an account without a key."""
+        self.client(account)
+
+    def quotas(self, account: str) -> Sequence[Quota]:
+        """Requests a minute."""
+        return self.client(account).quotas
+
+    def plan(self, scan: Scan) -> Sequence[PlannedArtifact]:  # noqa: ARG002 - alike for all scans
+        """The one file that every export has."""
+        return [FILE]
+
+    def parts(self, artifacts: Sequence[PlannedArtifact]) -> Sequence[Sequence[PlannedArtifact]]:
+        """One order: an export has one file."""
+        return [artifacts]
+
+    async def prepare(self, account: str) -> None:
+        """Nothing: a key needs no login."""
+
+    async def place(self, placement: Placement) -> Receipt:
+        """Have an export made, or adopt the one that the scan names or that an earlier send made.
+
+        What is adopted and turns out to be over is made anew with its own filters, as is whatever
+        is ordered again.
+
+        Raises:
+            VendorError: see errors.py.
+            ConfigError: the account has no key.
+            TurnMissed: nothing was sent.
+        """
+        client = self.client(placement.order.account)
+        call = client.call("the export", placement.scan.scan)
+        try:
+            async with asyncio.timeout(WHOLE_SECONDS):
+                return await place(client, call, placement)
+        except TimeoutError:
+            pass
+        raise call.error(
+            VendorUnavailable,
+            f"not done within {WHOLE_SECONDS:.0f} s, turns included; it is tried again by itself",
+        )
+
+    async def ask(self, account: str, orders: Sequence[Order]) -> Mapping[str, Completion]:
+        """The completions of those whose exports ended, by one list where there are many.
+
+        Raises:
+            VendorError: none could be asked after.
+        """
+        client = self.client(account)
+        call = client.call("the question after exports")
+        listed: dict[str, Export] = {}
+        if len(orders) >= LISTED_FROM:
+            listed = {str(one.id): one for one, _ in await client.list_all(call)}
+        found: dict[str, Completion] = {}
+
+        async def note(order: Order) -> None:
+            export_id = order.vendor_order or ""
+            completion = await ask_after(client, export_id, listed.get(export_id))
+            if completion is not None:
+                found[order.id] = completion
+
+        await all_of(*map(note, orders))
+        return found
+
+    def read_registration(
+        self,
+        status: str,  # noqa: ARG002
+        body: bytes,  # noqa: ARG002
+    ) -> Registration | None:
+        """There are none.
+
+        Raises:
+            BadInput: always.
+        """
+        raise BadInput(NO_WEBHOOK)
+
+    def read_completion(
+        self,
+        body: bytes,  # noqa: ARG002
+        endpoints: Mapping[str, str],  # noqa: ARG002
+    ) -> Completion:
+        """There are none.
+
+        Raises:
+            BadInput: always.
+        """
+        raise BadInput(NO_WEBHOOK)
+
+    @asynccontextmanager
+    async def open(self, order: Order, artifact: Artifact) -> AsyncIterator[Opened]:  # noqa: ARG002
+        """Stream the export's file, and check its size and rows against what the vendor says.
+
+        Raises:
+            ResultLost: the export expired or was deleted, or its file is not what the vendor says.
+            VendorError: see errors.py.
+        """
+        client, export_id = self.client(order.account), order.vendor_order or ""
+        call = client.call(f"the file of export {export_id}")
+        export, _ = await client.get(call, export_id, missing=ResultLost)
+        require_file(call, export)
+
+        async def locate() -> str:
+            return await client.link(call, export_id)
+
+        async with pulled(
+            call, self._files, locate, size=export.file_size_bytes, sleep=self._sleep
+        ) as found:
+            chunks = counted(call, found.chunks, export.row_count)
+            yield Opened(chunks, f"{export_id}.csv", export.facts())
+
+    async def after_sealed(self, scan: Scan, orders: Sequence[Order]) -> None:
+        """Delete at the vendor what a sealed scan's orders made or adopted there.
+
+        Raises:
+            VendorError: one could not be deleted; doing it again later is fine.
+        """
+        client = self.client(scan.account)
+        call = client.call("the deletion of its export", scan.scan)
+        for export_id in dict.fromkeys(one.vendor_order for one in orders if one.vendor_order):
+            await client.delete(call, export_id)
+
+    async def check(self, account: str) -> str:
+        """Try the key.
+
+        Raises:
+            VendorError: what is wrong, in words.
+            ConfigError: the account has no key.
+        """
+        client = self.client(account)
+        exports = await client.list_all(client.call("the check", again=CHECK_AGAIN))
+        return f"the key works; the project has {len(exports):,} exports"

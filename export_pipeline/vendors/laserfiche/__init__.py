@@ -1,0 +1,1 @@
+"""Laserfiche Repository API V2: seed 001 and FACTS part 2."""

@@ -1,0 +1,279 @@
+"""Laserfiche as the workflow knows it: `Vendor` over all configured accounts."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import httpx
+
+from export_pipeline.errors import BadInput, ConfigError, ResultLost, VendorUnavailable
+from export_pipeline.ledger.database import Ledger
+from export_pipeline.ledger.quotas import Quota
+from export_pipeline.ledger.rows import Artifact, Order, Scan
+from export_pipeline.settings import Settings
+from export_pipeline.storage.http import Http
+from export_pipeline.vendors.connections import Connections
+from export_pipeline.vendors.file_names import file_name
+from export_pipeline.vendors.http import make_client
+from export_pipeline.vendors.laserfiche.api import Api, export_quota
+from export_pipeline.vendors.laserfiche.artifacts import KINDS, parts, plan
+from export_pipeline.vendors.laserfiche.client import TASKS_PER_CALL, LaserficheClient
+from export_pipeline.vendors.laserfiche.ending import ask_after
+from export_pipeline.vendors.laserfiche.keeping import Keeping
+from export_pipeline.vendors.laserfiche.login import VENDOR, credential
+from export_pipeline.vendors.laserfiche.options import (
+    PREFIX,
+    LaserficheAccount,
+    LaserficheOptions,
+)
+from export_pipeline.vendors.laserfiche.placing import Placing
+from export_pipeline.vendors.laserfiche.slot import Slot
+from export_pipeline.vendors.options import read_accounts, read_options
+from export_pipeline.vendors.pacing import Sleep
+from export_pipeline.vendors.pulling import pulled
+from export_pipeline.vendors.vendor import (
+    ArtifactKind,
+    Asking,
+    Completion,
+    Opened,
+    Placement,
+    PlannedArtifact,
+    Receipt,
+    Registration,
+)
+
+ASKING = Asking(at_once=TASKS_PER_CALL, first_seconds=1.0, longest_seconds=60.0, holds=True)
+"""The vendor holds its answer until a task ends (seed 001, FACTS 2.4)."""
+WHOLE_SECONDS = 100.0
+"""The longest that placing an order takes: less than the lease under which the workflow sends."""
+NO_WEBHOOK = "Laserfiche sends no webhooks: its tasks are asked after"
+
+
+@dataclass(frozen=True)
+class _Account:
+    """What serves one account."""
+
+    client: LaserficheClient
+    keeping: Keeping
+    slot: Slot | None
+    placing: Placing
+
+
+class Laserfiche:
+    """The vendor Laserfiche.
+
+    Args:
+        settings: with its variables; see `options`.
+        ledger: tokens, links, leases and quotas.
+        http: makes the API's HTTP client, one per event loop at first use.
+        clock: seconds since the epoch.
+        sleep: waits for the seconds it is given.
+
+    Raises:
+        ConfigError: a variable cannot be used.
+    """
+
+    name = VENDOR
+    kinds: Sequence[ArtifactKind] = KINDS
+    pushes = False
+    asking = ASKING
+    signed = None
+    deletes_archived = False
+
+    def __init__(
+        self,
+        settings: Settings,
+        ledger: Ledger,
+        *,
+        http: Callable[[], httpx.AsyncClient] = make_client,
+        clock: Callable[[], float] = time.time,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        variables = settings.vendor_variables
+        self.options = read_options(LaserficheOptions, variables)
+        self._settings = settings
+        self._ledger = ledger
+        self._connections = Connections(http)
+        self._files = Http()
+        self._clock = clock
+        self._sleep = sleep
+        self._accounts = {
+            account.name: self._open_account(account)
+            for account in read_accounts(PREFIX, LaserficheAccount, variables)
+        }
+
+    async def aclose(self) -> None:
+        """Close the connections of the running event loop."""
+        await self._connections.aclose()
+
+    @property
+    def accounts(self) -> Sequence[str]:
+        """The accounts in the environment."""
+        return list(self._accounts)
+
+    def client(self, account: str) -> LaserficheClient:
+        """The API of one account.
+
+        Raises:
+            ConfigError: the account has no credentials.
+        """
+        return self._of(account).client
+
+    def require(self, account: str) -> None:
+        """Raise `ConfigError` for an account without credentials."""
+        self._of(account)
+
+    def quotas(self, account: str) -> Sequence[Quota]:  # noqa: ARG002 - alike for all accounts
+        """Exports a minute."""
+        return [export_quota(self.options)]
+
+    def plan(self, scan: Scan) -> Sequence[PlannedArtifact]:
+        """Every part that is asked for, with what is known of it."""
+        return plan(scan, self.options.parts, self.options.export)
+
+    def parts(self, artifacts: Sequence[PlannedArtifact]) -> Sequence[Sequence[PlannedArtifact]]:
+        """One order for each part."""
+        return parts(artifacts)
+
+    async def prepare(self, account: str) -> None:
+        """Log in, unless a token is cached."""
+        login = self.client(account).api.login
+        if await login.cached() is None:
+            await login.renew()
+
+    async def place(self, placement: Placement) -> Receipt:
+        """Have one part of an entry exported: at once where it is small, else as a task.
+
+        Should this process die before the answer is noted, the part is exported once more: the
+        vendor tells of no task which part it exports, so none can be adopted.
+
+        Raises:
+            VendorError: see errors.py.
+            ConfigError: the account has no credentials, or does not see its repository.
+            TurnMissed: nothing was sent.
+        """
+        of = self._of(placement.order.account)
+        try:
+            async with asyncio.timeout(WHOLE_SECONDS):
+                return await of.placing.place(placement)
+        except TimeoutError:
+            pass
+        raise of.client.api.call("the export", placement.scan.scan).error(
+            VendorUnavailable,
+            f"not done within {WHOLE_SECONDS:.0f} s, login and turns included; it is tried again"
+            " by itself, as a task",
+        )
+
+    async def ask(self, account: str, orders: Sequence[Order]) -> Mapping[str, Completion]:
+        """The completions of those whose tasks ended; held by the vendor until one does.
+
+        Raises:
+            VendorError: none could be asked after.
+            ConfigError: the account has no credentials.
+        """
+        of = self._of(account)
+        ended = await ask_after(of.client, of.keeping, orders)
+        if of.slot is not None:
+            for order_id in ended:
+                await of.slot.free(order_id)
+        return ended
+
+    def read_registration(
+        self,
+        status: str,  # noqa: ARG002
+        body: bytes,  # noqa: ARG002
+    ) -> Registration | None:
+        """There are none.
+
+        Raises:
+            BadInput: always.
+        """
+        raise BadInput(NO_WEBHOOK)
+
+    def read_completion(
+        self,
+        body: bytes,  # noqa: ARG002
+        endpoints: Mapping[str, str],  # noqa: ARG002
+    ) -> Completion:
+        """There are none.
+
+        Raises:
+            BadInput: always.
+        """
+        raise BadInput(NO_WEBHOOK)
+
+    @asynccontextmanager
+    async def open(self, order: Order, artifact: Artifact) -> AsyncIterator[Opened]:
+        """Stream an export's file from its link, which needs no credential (FACTS 2.5).
+
+        Raises:
+            ResultLost: the link is dead, or is not kept (any more).
+            VendorError: see errors.py.
+            ConfigError: the account has no credentials.
+        """
+        of = self._of(order.account)
+        call = of.client.api.call(f"the download of {artifact.name}")
+        links = [link for link in (await of.keeping.link(order.id),) if link is not None]
+
+        async def locate() -> str:
+            if not links:
+                raise call.error(
+                    ResultLost, f"its link is dead or gone; {call.what_to_do(ResultLost)}"
+                )
+            return links.pop()
+
+        async with pulled(call, self._files, locate, sleep=self._sleep) as found:
+            name = file_name(found.headers.get("content-disposition", ""))
+            media_type = found.headers.get("content-type", "")
+            yield Opened(found.chunks, name, {"content_type": media_type} if media_type else {})
+
+    async def after_sealed(self, scan: Scan, orders: Sequence[Order]) -> None:
+        """Nothing: the vendor forgets tasks by itself, and the documents are the team's own."""
+
+    async def check(self, account: str) -> str:
+        """Log in, whatever is cached, and look for the repository.
+
+        Raises:
+            VendorError: what is wrong, in words.
+            ConfigError: the account has no credentials, or does not see its repository.
+        """
+        client = self.client(account)
+        await client.api.login.renew(anew=True)
+        repository = await client.require_repository()
+        ends = await client.api.login.expires_at()
+        until = f"{datetime.fromtimestamp(ends or 0.0, UTC):%Y-%m-%d %H:%M} UTC"
+        return (
+            f"logged in, the token lives until {until}; the repository {repository.id}"
+            f" ({repository.name}) is there"
+        )
+
+    def _of(self, account: str) -> _Account:
+        found = self._accounts.get(account)
+        if found is None:
+            raise ConfigError(
+                f"Laserfiche account {account!r} has no credentials: set"
+                " EXPORT_LASERFICHE_REPOSITORY with _URL, _USERNAME and _PASSWORD (self-hosted) or"
+                " _ACCESS_KEY and _SERVICE_KEY (cloud), for another than the default account with"
+                " its name between, and name it in EXPORT_LASERFICHE_ACCOUNTS"
+            )
+        return found
+
+    def _open_account(self, account: LaserficheAccount) -> _Account:
+        api = Api(
+            account,
+            self.options,
+            self._ledger,
+            self._connections,
+            clock=self._clock,
+            sleep=self._sleep,
+        )
+        client = LaserficheClient(api, self.options)
+        keeping = Keeping(account.name, credential(account), self._ledger)
+        hold_seconds = self._settings.order_deadline
+        slot = Slot(account.name, self._ledger, hold_seconds=hold_seconds, sleep=self._sleep)
+        held = slot if account.one_task else None
+        placing = Placing(client, self.options, self._ledger, keeping, held, clock=self._clock)
+        return _Account(client, keeping, held, placing)
