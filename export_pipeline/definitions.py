@@ -8,6 +8,7 @@ import dagster as dg
 from export_pipeline.defs.archive import archive
 from export_pipeline.defs.copyleaks import copyleaks
 from export_pipeline.defs.hookbridge import hookbridge
+from export_pipeline.defs.laserfiche import laserfiche
 from export_pipeline.defs.resources import resources
 from export_pipeline.settings import Settings
 
@@ -23,7 +24,7 @@ def _with_code_references(found: dg.Definitions) -> dg.Definitions:
     )
 
 
-_VENDORS = (copyleaks, hookbridge)
+_VENDORS = (copyleaks, laserfiche, hookbridge)
 _settings = Settings.from_env(os.environ)
 
 defs = dg.Definitions.merge(

@@ -10,6 +10,7 @@ from typer.main import get_command
 from export_pipeline.cli import app
 from export_pipeline.settings import HOME_VARIABLE, Settings
 from export_pipeline.storage.open import BACKENDS, options_of
+from export_pipeline.vendors.open import VARIABLES, vendor_variables
 
 README = Path(__file__).parents[1] / "README.md"
 ROW = re.compile(r"^\| `(EXPORT_\w+)` \| (.*?) \| (.*?) \|$", re.MULTILINE)
@@ -24,19 +25,28 @@ def documented() -> dict[str, tuple[str, str]]:
 STORE_OPTIONS = {model for scheme in BACKENDS if (model := options_of(f"{scheme}://"))}
 
 
-@pytest.mark.parametrize("model", [Settings, *STORE_OPTIONS])
+ACCOUNT_PREFIXES: dict[type[BaseModel], str] = {
+    account: options.prefix for options, account in VARIABLES
+}
+VENDOR_MODELS = [model for models in VARIABLES for model in models]
+
+
+@pytest.mark.parametrize("model", [Settings, *STORE_OPTIONS, *VENDOR_MODELS])
 def test_every_setting_is_in_the_table_with_its_default_and_meaning(
     model: type[BaseModel],
 ) -> None:
     table = documented()
+    begin = ACCOUNT_PREFIXES.get(model, "")
     for field in model.model_fields.values():
         if field.alias is None:
             continue
-        default, meaning = table[field.alias]
+        default, meaning = table[begin + field.alias]
         assert meaning == field.description
         shown = field.default
-        if shown in (None, "", (), {}):
+        if field.is_required() or shown in (None, "", (), {}):
             assert default == ""
+        elif isinstance(shown, tuple):
+            assert default == f"`{' '.join(shown)}`"
         elif isinstance(shown, bool):
             assert default == f"`{str(shown).lower()}`"
         else:
@@ -47,6 +57,7 @@ def test_the_table_has_no_variable_that_nothing_reads() -> None:
     models = (Settings, *STORE_OPTIONS)
     fields = [field for model in models for field in model.model_fields.values()]
     known = {field.alias for field in fields if field.alias}
+    known |= {name for name, _ in vendor_variables({})}
     accounts = {f"EXPORT_COPYLEAKS_{name}" for name in ("ACCOUNTS", "EMAIL", "KEY")}
     assert set(documented()) - known - accounts == {HOME_VARIABLE}
 

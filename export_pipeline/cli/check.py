@@ -20,6 +20,7 @@ from export_pipeline.scans import DEFAULT_ACCOUNT
 from export_pipeline.settings import HOME_VARIABLE, Settings
 from export_pipeline.storage.open import options_of
 from export_pipeline.vendors.http import make_client
+from export_pipeline.vendors.open import vendor_variables
 from export_pipeline.workflow.check import Finding, try_account, try_receiver, try_store
 
 EPILOG = examples("export-pipeline check --init", "export-pipeline check --json")
@@ -74,6 +75,7 @@ def _variables(settings: Settings) -> Iterator[tuple[str, str]]:
         infix = "" if name == DEFAULT_ACCOUNT else f"{name.upper().replace('-', '_')}_"
         yield f"EXPORT_COPYLEAKS_{infix}EMAIL", f"Login of Copyleaks account {name}"
         yield f"EXPORT_COPYLEAKS_{infix}KEY", f"API key of Copyleaks account {name}"
+    yield from vendor_variables(settings.vendor_variables)
     options = options_of(settings.storage_url)
     if options is not None:
         yield from _declared(options)

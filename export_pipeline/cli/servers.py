@@ -14,8 +14,10 @@ from export_pipeline.cli.options import AsJson, Home, examples
 from export_pipeline.cli.output import emit, say
 from export_pipeline.receiver.addresses import STATUS_PLACEHOLDER, Addresses
 from export_pipeline.receiver.server import serve as serve_receiver
-from export_pipeline.sandbox import CopyleaksOptions, SandboxOptions, announcement
+from export_pipeline.sandbox import Announcement, CopyleaksOptions, SandboxOptions
 from export_pipeline.sandbox import serve as serve_sandbox
+from export_pipeline.sandbox.hookbridge import HookBridgeOptions
+from export_pipeline.sandbox.laserfiche import LaserficheOptions
 
 LOOPBACK = "127.0.0.1"
 COMPLETED = "completed"
@@ -34,6 +36,12 @@ _VARIABLES = {
     "EXPORT_COPYLEAKS_LOGIN_URL": "copyleaks_identity",
     "EXPORT_COPYLEAKS_EMAIL": "copyleaks_email",
     "EXPORT_COPYLEAKS_KEY": "copyleaks_key",
+    "EXPORT_LASERFICHE_URL": "laserfiche",
+    "EXPORT_LASERFICHE_REPOSITORY": "laserfiche_repository",
+    "EXPORT_LASERFICHE_USERNAME": "laserfiche_username",
+    "EXPORT_LASERFICHE_PASSWORD": "laserfiche_password",
+    "EXPORT_HOOKBRIDGE_API_URL": "hookbridge",
+    "EXPORT_HOOKBRIDGE_KEY": "hookbridge_key",
 }
 
 Host = Annotated[str, typer.Option("--host", help="Address to listen at.", show_default=True)]
@@ -68,19 +76,27 @@ def sandbox(
     """
     read_settings(home)
     chosen = CopyleaksOptions(pace=pace, success=success, reuse=reuse, absent=absent)
-    options = SandboxOptions(copyleaks=chosen)
+    options = SandboxOptions(
+        copyleaks=chosen,
+        hookbridge=HookBridgeOptions(pace=pace),
+        laserfiche=LaserficheOptions(pace=pace),
+    )
     with suppress(KeyboardInterrupt):
-        serve_sandbox(host, port, options, lambda url: _announce(url, options))
+        serve_sandbox(host, port, options, lambda told: _announce(told, options))
 
 
-def _announce(url: str, options: SandboxOptions) -> None:
-    told = announcement(url, options)
+def _announce(told: Announcement, options: SandboxOptions) -> None:
     lines = [json.dumps(told)]
     lines += [f"export {name}={shlex.quote(told[key])}" for name, key in _VARIABLES.items()]
     if options.copyleaks.pace == "fast":
         limits = options.copyleaks.limits
         lines.append(f"export EXPORT_COPYLEAKS_EXPORTS_PER_MINUTE={limits.exports_per_minute}")
         lines.append(f"export EXPORT_COPYLEAKS_REQUESTS_PER_SECOND={limits.requests_per_second}")
+        requests = options.hookbridge.limits.requests_per_minute
+        lines.append(f"export EXPORT_HOOKBRIDGE_REQUESTS_PER_MINUTE={requests}")
+        repository = options.laserfiche.limits
+        lines.append(f"export EXPORT_LASERFICHE_EXPORTS_PER_MINUTE={repository.exports_per_minute}")
+        lines.append(f"export EXPORT_LASERFICHE_CALLS_PER_MINUTE={repository.calls_per_minute}")
     sys.stdout.write("\n".join(lines) + "\n")
     sys.stdout.flush()
 
@@ -115,6 +131,7 @@ def receiver(
                 host=host,
                 port=port,
                 ready=lambda url: _tell_ready(url, as_json=as_json),
+                signed={one.name: one.signed for one in there.vendors.values() if one.signed},
             )
 
 
@@ -131,6 +148,7 @@ def _print_webhooks(home: OpenHome, *, as_json: bool) -> None:
     found = [
         _webhook(addresses, vendor.name, account)
         for vendor in home.vendors.values()
+        if vendor.posts
         for account in vendor.accounts
     ]
     if as_json:

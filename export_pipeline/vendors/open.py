@@ -1,12 +1,21 @@
 """From the settings to the vendors; a new vendor is one line in `_VENDORS`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from export_pipeline.ledger.database import Ledger
 from export_pipeline.settings import Settings
 from export_pipeline.vendors.copyleaks.exports import Copyleaks
 from export_pipeline.vendors.hookbridge.exports import HookBridge
+from export_pipeline.vendors.hookbridge.options import HookBridgeAccount, HookBridgeOptions
 from export_pipeline.vendors.laserfiche.exports import Laserfiche
+from export_pipeline.vendors.laserfiche.options import LaserficheAccount, LaserficheOptions
+from export_pipeline.vendors.options import (
+    ACCOUNTS,
+    VendorAccount,
+    VendorOptions,
+    account_names,
+    account_variables,
+)
 from export_pipeline.vendors.vendor import Vendor
 
 _VENDORS: Sequence[Callable[[Settings, Ledger], Vendor]] = (Copyleaks, Laserfiche, HookBridge)
@@ -16,3 +25,26 @@ def open_vendors(settings: Settings, ledger: Ledger) -> dict[str, Vendor]:
     """Every vendor by its name, with the accounts that the settings name; nothing is sent."""
     vendors = [make(settings, ledger) for make in _VENDORS]
     return {vendor.name: vendor for vendor in vendors}
+
+
+VARIABLES: Sequence[tuple[type[VendorOptions], type[VendorAccount]]] = (
+    (HookBridgeOptions, HookBridgeAccount),
+    (LaserficheOptions, LaserficheAccount),
+)
+"""The options and the account of each vendor that keeps its own variables."""
+
+
+def vendor_variables(variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Every variable of those vendors with its meaning, of each account that is named.
+
+    Raises:
+        ConfigError: something is named that cannot be an account.
+    """
+    for options, account in VARIABLES:
+        prefix = options.prefix
+        for name in account_names(prefix, variables):
+            yield from account_variables(prefix, account, name)
+        yield f"{prefix}{ACCOUNTS}", "Names of further accounts"
+        for field in options.model_fields.values():
+            if field.alias:
+                yield field.alias, field.description or ""

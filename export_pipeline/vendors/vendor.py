@@ -224,6 +224,10 @@ class Vendor(Protocol):
         """Whether each artifact of an order needs an upload target beforehand."""
 
     @property
+    def posts(self) -> bool:
+        """Whether its scans' own webhooks come to us with our token (`read_registration`)."""
+
+    @property
     def deletes_archived(self) -> bool:
         """Whether the user asked to delete at the vendor what is archived (`after_sealed`)."""
 

@@ -196,6 +196,8 @@ def test_check_finds_that_everything_works(reading: Command, archived: World) ->
     assert found == {
         "ledger": True,
         "copyleaks account default": True,
+        "laserfiche": None,
+        "hookbridge": None,
         "store: write": True,
         "store: read back": True,
         "store: create-only": True,

@@ -73,6 +73,7 @@ class Copyleaks:
     name = VENDOR
     kinds: Sequence[ArtifactKind] = KINDS
     pushes = True
+    posts = True
     asking = None
     signed = None
     deletes_archived = False

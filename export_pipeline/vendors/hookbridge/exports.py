@@ -68,6 +68,7 @@ class HookBridge:
     name = VENDOR
     kinds: Sequence[ArtifactKind] = KINDS
     pushes = False
+    posts = False
     asking = ASKING
     signed = None
 

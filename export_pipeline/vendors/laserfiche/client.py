@@ -136,10 +136,11 @@ class LaserficheClient:
         query = urlencode([("taskIds", one) for one in ids])
         url = f"{self.api.repository_url}/Tasks?{query}"
         request = Request("GET", url, hold_seconds=HOLD_SECONDS)
-        quotas = [self.api.calls, self._questions]
-        answer = await self.api.send_as(call, request, quotas, token) if token else None
+        # By itself: claimed together, all other calls would wait until the question's turn.
+        await self.api.turn(call, [self._questions])
+        answer = await self.api.send_as(call, request, [self.api.calls], token) if token else None
         if answer is None:
-            answer = (await self.api.send(call, request, quotas)).answer
+            answer = (await self.api.send(call, request, [self.api.calls])).answer
         return self.api.read(call, Tasks, answer).value
 
     async def forget(self, task: str, token: str) -> None:

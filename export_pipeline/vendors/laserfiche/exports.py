@@ -79,6 +79,7 @@ class Laserfiche:
     name = VENDOR
     kinds: Sequence[ArtifactKind] = KINDS
     pushes = False
+    posts = False
     asking = ASKING
     signed = None
     deletes_archived = False

@@ -1,0 +1,54 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from export_pipeline.storage.open import open_store
+from export_pipeline.storage.sftp.store import SftpStore
+from export_pipeline_tests.servers.asyncssh_sftp import Faults, running_asyncssh
+from export_pipeline_tests.servers.sshd import (
+    HOW_TO_GET_IT,
+    SftpServer,
+    find_sshd,
+    running_sshd,
+)
+
+OPENSSH, ASYNCSSH = "openssh", "asyncssh"
+
+
+@pytest.fixture(scope="session")
+def openssh() -> Iterator[SftpServer]:
+    program = find_sshd()
+    if program is None:
+        pytest.skip(HOW_TO_GET_IT)
+    with running_sshd(program) as server:
+        yield server
+
+
+@pytest.fixture
+def faulty() -> Iterator[tuple[SftpServer, Faults]]:
+    with running_asyncssh() as running:
+        yield running
+
+
+@pytest.fixture(params=[OPENSSH, ASYNCSSH])
+def server(request: pytest.FixtureRequest) -> SftpServer:
+    """Each of the two servers in turn: OpenSSH is what the archive will meet."""
+    if request.param == OPENSSH:
+        openssh: SftpServer = request.getfixturevalue("openssh")
+        return openssh
+    running: tuple[SftpServer, Faults] = request.getfixturevalue("faulty")
+    return running[0]
+
+
+@pytest.fixture
+def folder(server: SftpServer) -> Path:
+    """An empty folder for an archive, as it is on the server's disk."""
+    return server.new_folder()
+
+
+@pytest.fixture
+def store(server: SftpServer, folder: Path) -> SftpStore:
+    opened = open_store(server.url(folder), server.variables())
+    assert isinstance(opened, SftpStore)
+    return opened

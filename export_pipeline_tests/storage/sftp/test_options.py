@@ -1,0 +1,216 @@
+from pathlib import Path
+
+import asyncssh
+import pytest
+from pydantic import SecretStr
+
+from export_pipeline.cli import check
+from export_pipeline.errors import ConfigError
+from export_pipeline.settings import Settings
+from export_pipeline.storage.open import open_store
+from export_pipeline.storage.options import read_options
+from export_pipeline.storage.sftp.options import SftpOptions
+from export_pipeline.storage.sftp.place import find_login
+
+URL = "sftp://archivist@sftp.example.org/srv/archive"
+KEY = asyncssh.generate_private_key("ssh-ed25519")
+PRIVATE = KEY.export_private_key().decode()
+OTHER = asyncssh.generate_private_key("ssh-ed25519").export_private_key().decode()
+PUBLIC = KEY.export_public_key().decode()
+LENT = {
+    "EXPORT_CLOUDCONVERT_SFTP_USERNAME": "cloudconvert",
+    "EXPORT_CLOUDCONVERT_SFTP_PASSWORD": "lent-secret",
+}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        (
+            {"EXPORT_SFTP_PRIVATE_KEY": PRIVATE, "EXPORT_SFTP_PRIVATE_KEY_FILE": "key"},
+            "EXPORT_SFTP_PRIVATE_KEY and EXPORT_SFTP_PRIVATE_KEY_FILE: set only one",
+        ),
+        ({"EXPORT_SFTP_PASSPHRASE": "x"}, "EXPORT_SFTP_PASSPHRASE belongs to"),
+        (
+            {"EXPORT_SFTP_HOST_KEY": PUBLIC, "EXPORT_SFTP_KNOWN_HOSTS": "hosts"},
+            "EXPORT_SFTP_HOST_KEY and EXPORT_SFTP_KNOWN_HOSTS: set only one",
+        ),
+        (
+            {"EXPORT_SFTP_HOST_KEY": PUBLIC, "EXPORT_SFTP_HOST_KEY_CHECKING": "false"},
+            "EXPORT_SFTP_HOST_KEY_CHECKING=false would not look at EXPORT_SFTP_HOST_KEY",
+        ),
+        (
+            {"EXPORT_SFTP_KNOWN_HOSTS": "hosts", "EXPORT_SFTP_HOST_KEY_CHECKING": "no"},
+            "EXPORT_SFTP_HOST_KEY_CHECKING=false would not look at",
+        ),
+        ({"EXPORT_SFTP_HOST_KEY_CHECKING": "maybe"}, "EXPORT_SFTP_HOST_KEY_CHECKING: "),
+        ({"EXPORT_SFTP_PRIVATE_KEY": "very-secret"}, "EXPORT_SFTP_PRIVATE_KEY: the private key"),
+        ({"EXPORT_SFTP_PRIVATE_KEY": PUBLIC}, "EXPORT_SFTP_PRIVATE_KEY: the private key"),
+        (
+            {"EXPORT_SFTP_PRIVATE_KEY_FILE": "/nowhere/key"},
+            "EXPORT_SFTP_PRIVATE_KEY_FILE: /nowhere/key cannot be read: No such file",
+        ),
+        (
+            {"EXPORT_SFTP_HOST_KEY": "SHA256:very-secret"},
+            "EXPORT_SFTP_HOST_KEY: write a public key",
+        ),
+        (
+            {"EXPORT_SFTP_KNOWN_HOSTS": "/nowhere/hosts"},
+            "EXPORT_SFTP_KNOWN_HOSTS: /nowhere/hosts cannot be read: No such file",
+        ),
+        ({"EXPORT_SFTP_PASWORD": "very-secret"}, "EXPORT_SFTP_PASWORD: Extra inputs"),
+        (
+            {"EXPORT_CLOUDCONVERT_SFTP_PASSWORD": "very-secret"},
+            "EXPORT_CLOUDCONVERT_SFTP_USERNAME is not set",
+        ),
+        ({"EXPORT_CLOUDCONVERT_SFTP_PORT": "22"}, "EXPORT_CLOUDCONVERT_SFTP_USERNAME is not set"),
+        ({**LENT, "EXPORT_CLOUDCONVERT_SFTP_PORT": "65536"}, "EXPORT_CLOUDCONVERT_SFTP_PORT: "),
+        (
+            {"EXPORT_CLOUDCONVERT_SFTP_USERNAME": "cloudconvert"},
+            "EXPORT_CLOUDCONVERT_SFTP_USERNAME needs either",
+        ),
+        (
+            {**LENT, "EXPORT_CLOUDCONVERT_SFTP_PRIVATE_KEY": OTHER},
+            "EXPORT_CLOUDCONVERT_SFTP_USERNAME needs either",
+        ),
+        (
+            {**LENT, "EXPORT_SFTP_PASSWORD": "lent-secret"},
+            "EXPORT_CLOUDCONVERT_SFTP_PASSWORD: the archive's own password is never given",
+        ),
+        (
+            {
+                "EXPORT_SFTP_PRIVATE_KEY": PRIVATE,
+                "EXPORT_CLOUDCONVERT_SFTP_USERNAME": "cloudconvert",
+                "EXPORT_CLOUDCONVERT_SFTP_PRIVATE_KEY": KEY.export_private_key(
+                    "pkcs8-pem"
+                ).decode(),
+            },
+            "EXPORT_CLOUDCONVERT_SFTP_PRIVATE_KEY: the archive's own key is never given",
+        ),
+        (
+            {
+                "EXPORT_CLOUDCONVERT_SFTP_USERNAME": "cloudconvert",
+                "EXPORT_CLOUDCONVERT_SFTP_PRIVATE_KEY": KEY.export_private_key(
+                    "pkcs8-pem", passphrase="p"
+                ).decode(),
+            },
+            "EXPORT_CLOUDCONVERT_SFTP_PRIVATE_KEY: the private key cannot be read: .*[Pp]assphrase",
+        ),
+    ],
+)
+def test_what_is_impossible_is_refused_by_the_name_of_its_variable(
+    wrong: dict[str, str], named: str
+) -> None:
+    with pytest.raises(ConfigError, match=named) as told:
+        open_store(URL, wrong)
+    assert "secret" not in str(told.value)
+    assert "PRIVATE KEY-----" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sftp://",
+        "sftp://host/path",
+        "sftp:///path",
+        "sftp://user@/path",
+        "sftp://user:secret@host/path",
+        "sftp://user:@host/path",
+        "sftp://user@host:secret/path",
+        "sftp://user@host:70000/path",
+        "sftp://user@host/path?secret",
+        "sftp://user@host/path#secret",
+    ],
+)
+def test_a_url_that_is_no_user_host_and_path_is_refused(url: str) -> None:
+    with pytest.raises(
+        ConfigError, match="EXPORT_STORAGE_URL: write it as sftp://user@host/path"
+    ) as told:
+        open_store(url)
+    assert "secret" not in str(told.value)
+
+
+@pytest.mark.parametrize("path", ["a/../b", "a//b", "%2e%2e/b", "a%0ab"])
+def test_a_path_that_is_no_plain_one_is_refused(path: str) -> None:
+    with pytest.raises(ConfigError, match="EXPORT_STORAGE_URL: the path"):
+        open_store(f"sftp://user@host/{path}")
+
+
+@pytest.mark.parametrize(
+    ("url", "printed"),
+    [
+        ("sftp://user@Host", "sftp://host"),
+        ("sftp://user@host/", "sftp://host"),
+        ("sftp://user@host:22/a/", "sftp://host/a"),
+        ("sftp://a%40b@host:2222/my%20archive%23/x", "sftp://host:2222/my%20archive%23/x"),
+        ("sftp://user@[::1]:2222/a", "sftp://[::1]:2222/a"),
+        ("sftp://user@[::1]/a", "sftp://[::1]/a"),
+    ],
+)
+def test_a_store_is_told_by_its_server_and_folder_without_the_user(url: str, printed: str) -> None:
+    assert open_store(url).url == printed
+
+
+def test_cloudconvert_is_given_nothing_without_a_user_of_its_own() -> None:
+    assert open_store(URL, {"EXPORT_SFTP_PASSWORD": "x"}).cloudconvert(".incoming/a.pdf") is None
+
+
+def test_cloudconvert_is_given_the_arguments_of_its_export_and_never_our_own_login() -> None:
+    own = {"EXPORT_SFTP_PASSWORD": "very-secret", "EXPORT_SFTP_PRIVATE_KEY": PRIVATE}
+    assert open_store(URL, own | LENT).cloudconvert(".incoming/a/file.pdf") == (
+        "export/sftp",
+        {
+            "host": "sftp.example.org",
+            "port": 22,
+            "username": "cloudconvert",
+            "password": "lent-secret",
+            "file": "/srv/archive/.incoming/a/file.pdf",
+        },
+    )
+    with_key = {
+        "EXPORT_CLOUDCONVERT_SFTP_USERNAME": "cloudconvert",
+        "EXPORT_CLOUDCONVERT_SFTP_PRIVATE_KEY": OTHER,
+        "EXPORT_CLOUDCONVERT_SFTP_HOST": "public.example.org",
+        "EXPORT_CLOUDCONVERT_SFTP_PORT": "2222",
+        "EXPORT_CLOUDCONVERT_SFTP_PATH": "/",
+    }
+    assert open_store(URL, own | with_key).cloudconvert("file.pdf") == (
+        "export/sftp",
+        {
+            "host": "public.example.org",
+            "port": 2222,
+            "username": "cloudconvert",
+            "private_key": OTHER,
+            "file": "/file.pdf",
+        },
+    )
+
+
+def test_settings_carry_the_variables_and_never_show_them(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text(PRIVATE)
+    variables = {"EXPORT_SFTP_PASSWORD": "very-secret", "EXPORT_SFTP_PRIVATE_KEY_FILE": str(file)}
+    settings = Settings.from_env({**variables, "EXPORT_STORAGE_URL": URL})
+    assert settings.storage_variables == variables
+    options = read_options(SftpOptions, variables)
+    login = find_login(options)
+    assert login.key == PRIVATE
+    for shown in (repr(settings), settings.model_dump_json(), repr(options), repr(login)):
+        assert "very-secret" not in shown
+        assert "PRIVATE KEY-----" not in shown
+
+
+def test_check_shows_none_of_the_secrets() -> None:
+    fields = SftpOptions.model_fields.values()
+    secrets = [field.alias or "" for field in fields if field.annotation == SecretStr | None]
+    assert len(secrets) == 5
+    assert all(name.endswith(check._SECRETS) for name in secrets)
+
+
+def test_without_the_packages_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> None:
+        raise ModuleNotFoundError("No module", name="asyncssh")
+
+    monkeypatch.setattr("export_pipeline.storage.open.import_module", missing)
+    with pytest.raises(ConfigError, match=r"'asyncssh'.*pip install 'export-pipeline\[sftp\]'"):
+        open_store(URL)
