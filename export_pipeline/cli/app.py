@@ -9,7 +9,18 @@ from sqlalchemy.exc import SQLAlchemyError
 from typer.core import TyperGroup
 
 from export_pipeline import logs
-from export_pipeline.cli import check, demo, inbox, plan, retry, scans, servers, status, verify
+from export_pipeline.cli import (
+    check,
+    demo,
+    inbox,
+    link,
+    plan,
+    retry,
+    scans,
+    servers,
+    status,
+    verify,
+)
 from export_pipeline.cli.output import complain
 from export_pipeline.errors import ExportPipelineError
 
@@ -44,6 +55,7 @@ for command, short_help, epilog in (
     (plan.plan, "Tell what would be ordered; nothing is sent.", plan.EPILOG),
     (retry.retry, "Queue again what failed.", retry.EPILOG),
     (verify.verify, "Reread sealed bags and say what is wrong.", verify.EPILOG),
+    (link.link, "Print URLs to download a scan's sealed files.", link.EPILOG),
     (demo.demo, "Archive sample scans on this machine, to see it all.", demo.EPILOG),
     (check.check, "Tell what is set and whether it works.", check.EPILOG),
     (servers.receiver, "Take in the vendors' webhooks and uploads.", servers.RECEIVER_EPILOG),

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from export_pipeline.cli.options import AsJson, examples
 from export_pipeline.cli.output import complain, console, emit, note, plural, say, show_table, size
-from export_pipeline.demo.home import VARIABLES_FILE, DemoHome
+from export_pipeline.demo.home import VARIABLES_FILE, DemoHome, Storage
 from export_pipeline.demo.interrupts import Interrupts
 from export_pipeline.demo.progress import Progress, read_progress
 from export_pipeline.demo.servers import DEFINITIONS, PACE, VENDOR, Servers, running_servers
@@ -25,10 +25,11 @@ from export_pipeline.demo.summary import Summary, read_summary
 from export_pipeline.ledger.database import Ledger
 from export_pipeline.ledger.home import open_ledger
 from export_pipeline.scans import DEFAULT_ACCOUNT, ScanKey
-from export_pipeline.storage.open import open_store
 
 EPILOG = examples(
-    "export-pipeline demo", "export-pipeline demo --scans 100 --keep", "export-pipeline demo --json"
+    "export-pipeline demo",
+    "export-pipeline demo --scans 100 --keep",
+    "export-pipeline demo --storage s3 --json",
 )
 LOOK_SECONDS = 0.5
 LINE_SECONDS = 3.0
@@ -54,6 +55,14 @@ def demo(
             " among the temporary files, which is kept]",
         ),
     ] = None,
+    storage: Annotated[
+        Storage | None,
+        typer.Option(
+            "--storage",
+            help="The archive on this disk, or in an S3 service that the demo starts (SeaweedFS),"
+            " into which the vendor writes by signed URLs.  [default: disk, or what the home has]",
+        ),
+    ] = None,
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave Dagster's page open until Ctrl-C.")
     ] = False,
@@ -73,7 +82,7 @@ def demo(
     archived, or partial with its reason shown.
     """
     there = DemoHome(home or Path(tempfile.mkdtemp(prefix="export-pipeline-demo-")))
-    there.make()
+    there.make(storage)
     tell = note if as_json else say
     tell(f"home {there.path}")
     try:
@@ -96,9 +105,8 @@ def _run(
     as_json: bool,
 ) -> bool:
     started = time.monotonic()
-    settings = home.settings
     with (
-        closing(open_ledger(settings.ledger_url)) as ledger,
+        closing(open_ledger(home.settings.ledger_url)) as ledger,
         running_servers(home, interrupts.pause) as servers,
     ):
         ids = servers.complete_scans(count)
@@ -106,8 +114,7 @@ def _run(
             last = _watch(ledger, ids, servers, interrupts, started + timeout, show)
         seconds = time.monotonic() - started
         with ledger.read() as tx:
-            archive = open_store(settings.storage_url, settings.storage_variables).url
-            summary = read_summary(tx, VENDOR, ids, archive=archive, seconds=seconds)
+            summary = read_summary(tx, VENDOR, ids, archive=servers.archive, seconds=seconds)
         _tell(home, summary, as_json=as_json)
         if not last.is_done:
             complain(
@@ -210,6 +217,9 @@ def _tell(home: DemoHome, summary: Summary, *, as_json: bool) -> None:
     say("")
     say(f"Look at a scan:  export-pipeline scans list --home {home.path}")
     say(f"See it in Dagster:  export-pipeline demo --home {home.path} --keep")
+    if home.storage == "s3":
+        env = home.path / VARIABLES_FILE
+        say(f"Download its files, while the demo runs:  . {env} && export-pipeline link ID")
 
 
 def _keep(home: DemoHome, ids: Sequence[str], servers: Servers, interrupts: Interrupts) -> None:

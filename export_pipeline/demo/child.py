@@ -32,13 +32,21 @@ class Child:
         command: program and arguments.
         environment: all of it.
         logs: folder of the logs.
+        ends_by: the signal that stops it.
     """
 
     def __init__(
-        self, name: str, command: Sequence[str], *, environment: Mapping[str, str], logs: Path
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        logs: Path,
+        ends_by: signal.Signals = signal.SIGTERM,
     ) -> None:
         self.name = name
         self.log = logs / f"{name}.log"
+        self._ends_by = ends_by
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603  our own programs, no shell
                 command,
@@ -74,7 +82,7 @@ class Child:
 
     def stop(self) -> None:
         """Stop it, then what it started and left; returns when all is gone or killed."""
-        self._process.terminate()
+        self._process.send_signal(self._ends_by)
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(STOP_SECONDS)
         for number in (signal.SIGTERM, signal.SIGKILL):

@@ -5,7 +5,9 @@ import os
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
+from export_pipeline.demo.seaweedfs import require_weed
 from export_pipeline.errors import BadInput
 from export_pipeline.ledger.home import make_ledger
 from export_pipeline.settings import Settings
@@ -23,6 +25,9 @@ run_monitoring: {enabled: true, start_timeout_seconds: 60, poll_interval_seconds
 sensors: {use_threads: true, num_workers: 4}
 """
 
+Storage = Literal["disk", "s3"]
+"""Where the archive lies: on this disk, or in a SeaweedFS that the demo starts."""
+
 
 class DemoHome:
     """A folder in which all that the demo makes lies, and on which every command works.
@@ -35,14 +40,24 @@ class DemoHome:
         self.path = path.absolute()
         self.logs = self.path / "logs"
         self.dagster = self.path / "dagster"
+        self.seaweedfs = self.path / "seaweedfs"
         # Nothing of the user's own environment: the demo must not reach a real account.
         self.settings = Settings.from_env({}, self.path)
 
-    def make(self) -> None:
+    @property
+    def storage(self) -> Storage:
+        """Where its archive lies."""
+        return "s3" if self.seaweedfs.exists() else "disk"
+
+    def make(self, storage: Storage | None = None) -> None:
         """Make what is not there yet.
 
+        Args:
+            storage: where the archive of a new home shall lie; None: on disk, or where it lies.
+
         Raises:
-            BadInput: the folder holds something, and no demo made it.
+            BadInput: the folder holds something, and no demo made it, or one with another storage;
+                or SeaweedFS is wanted and not installed.
         """
         is_new = not self.path.exists() or not any(self.path.iterdir())
         if not is_new and not (self.path / VARIABLES_FILE).exists():
@@ -50,6 +65,14 @@ class DemoHome:
                 f"{self.path} is not empty and not a demo's home: name a new folder, since the"
                 " demo would send what waits there to the sandbox"
             )
+        kept = (storage or "disk") if is_new else self.storage
+        if storage not in (None, kept):
+            raise BadInput(
+                f"{self.path} has its archive on {kept}: leave --storage out, or name a new folder"
+            )
+        if kept == "s3":
+            require_weed()
+            self.seaweedfs.mkdir(parents=True, exist_ok=True)
         self.settings.make_home()
         self.write_variables({})
         make_ledger(self.settings.ledger_url).close()

@@ -1,6 +1,5 @@
-"""The demo's three servers: the sandbox, the receiver, Dagster."""
+"""The demo's servers: its archive's, if that needs one, the sandbox, the receiver, Dagster."""
 
-import socket
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,14 +8,15 @@ from dataclasses import dataclass
 
 import httpx
 
+from export_pipeline.demo.archive import running_archive
 from export_pipeline.demo.child import POLL_SECONDS, Child, Pause
 from export_pipeline.demo.home import DemoHome, bare_environment
+from export_pipeline.demo.ports import LOOPBACK, free_ports
 from export_pipeline.receiver.addresses import Addresses
 from export_pipeline.sandbox import CopyleaksOptions, ScanSpec, sample_scans
 from export_pipeline.scans import DEFAULT_ACCOUNT
 from export_pipeline.settings import HOME_VARIABLE
 
-LOOPBACK = "127.0.0.1"
 VENDOR = "copyleaks"
 DEFINITIONS = "export_pipeline.definitions"
 PACE = CopyleaksOptions(pace="fast")
@@ -39,11 +39,13 @@ class Servers:
         ui_url: Dagster's web page.
         control_url: where the sandbox is told what to do.
         webhook: where the sandbox posts the scans' own webhooks, and with which headers.
+        archive: URL of the store.
     """
 
     ui_url: str
     control_url: str
     webhook: tuple[str, Sequence[tuple[str, str]]]
+    archive: str
     children: Sequence[Child]
 
     def complete_scans(self, count: int) -> list[str]:
@@ -104,17 +106,18 @@ def running_servers(home: DemoHome, pause: Pause) -> Iterator[Servers]:
             stack.callback(child.stop)
             return child
 
+        archive = stack.enter_context(running_archive(home, pause))
         sandbox = start("sandbox", "export_pipeline.sandbox", "--pace", PACE.pace)
         receiver = start(
             "receiver",
             *("export_pipeline.cli", "receiver", "--host", LOOPBACK, "--port", "0", "--json"),
-            **{HOME_VARIABLE: str(home.path)},
+            **{HOME_VARIABLE: str(home.path), **archive.variables},
         )
         told = sandbox.announcement(pause)
         receiver_url = receiver.announcement(pause)["url"]
-        variables = _variables(home, told, receiver_url)
+        variables = {**_variables(home, told, receiver_url), **archive.variables}
         home.write_variables(variables)
-        port = str(_free_port())
+        port = str(*free_ports(1))
         dagster = start(
             "dagster",
             *("dagster", "dev", "-h", LOOPBACK, "-p", port, "-m", DEFINITIONS),
@@ -128,7 +131,8 @@ def running_servers(home: DemoHome, pause: Pause) -> Iterator[Servers]:
             ui_url=f"http://{LOOPBACK}:{port}",
             control_url=told["copyleaks_control"],
             webhook=(target.url, target.headers),
-            children=[sandbox, receiver, dagster],
+            archive=archive.url,
+            children=[*archive.children, sandbox, receiver, dagster],
         )
 
 
@@ -145,8 +149,3 @@ def _variables(home: DemoHome, told: Mapping[str, str], receiver_url: str) -> di
         "EXPORT_SENSOR_SECONDS": str(SENSOR_SECONDS),
         "EXPORT_ORDER_PATIENCE": str(PATIENCE_SECONDS),
     }
-
-
-def _free_port() -> int:
-    with socket.create_server((LOOPBACK, 0)) as listener:
-        return int(listener.getsockname()[1])

@@ -16,6 +16,7 @@ NEED_A_LEDGER = [
     ("plan",),
     ("retry",),
     ("verify",),
+    ("link", "essay-1"),
     ("receiver",),
     ("check",),
 ]
@@ -69,7 +70,8 @@ def test_help_tells_of_every_command_with_an_example_of_each() -> None:
         return CliRunner().invoke(app, [*arguments, "--help"]).stdout
 
     commands = [
-        *((one,) for one in ("status", "plan", "retry", "verify", "check", "receiver", "sandbox")),
+        *((one,) for one in ("status", "plan", "retry", "verify", "link")),
+        *((one,) for one in ("check", "receiver", "sandbox", "demo")),
         *(("scans", one) for one in ("import", "list", "show", "activate")),
         ("inbox", "import"),
     ]

@@ -173,7 +173,10 @@ def test_one_id_in_two_accounts_has_to_be_told_apart(home: Path, command: Comman
     command("scans", "import", "-", stdin=rows)
     unclear = command("scans", "show", "essay-1")
     assert unclear.exit_code == 1
-    assert "(copyleaks default, copyleaks team-b): name one by --vendor and --account" in unclear.stderr
+    assert (
+        "(copyleaks default, copyleaks team-b): name one by --vendor and --account"
+        in unclear.stderr
+    )
     shown = command("scans", "show", "essay-1", "--account", "team-b", "--json")
     assert shown.json["scan"]["account"] == "team-b"
     by_key = command("scans", "show", "team-b:essay-1", "--json")

@@ -12,7 +12,7 @@ import dagster as dg
 
 from export_pipeline.demo.child import POLL_SECONDS, Child
 from export_pipeline.demo.home import DemoHome, bare_environment
-from export_pipeline.demo.servers import LOOPBACK, _free_port
+from export_pipeline.demo.ports import LOOPBACK, free_ports
 from export_pipeline_tests.demo.command import left_running
 
 # By name: it changes the process that loads it.
@@ -40,7 +40,7 @@ class Daemon:
 
     def start(self) -> None:
         """Start it."""
-        target = ["-p", str(_free_port()), "-m", DEFINITIONS]
+        target = ["-p", str(*free_ports(1)), "-m", DEFINITIONS]
         self._child = Child(
             f"dagster-{next(self._numbers)}",
             [sys.executable, "-m", "dagster", "dev", "-h", LOOPBACK, *target],

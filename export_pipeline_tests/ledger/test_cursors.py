@@ -1,4 +1,3 @@
-
 from contextlib import suppress
 
 from export_pipeline.ledger import cursors
