@@ -129,7 +129,7 @@ def test_a_completion_twice_in_one_round_is_one_completion(home: Stepped) -> Non
 class SigningStore(LocalStore):
     """A store to which vendors write by themselves, and which has checksums of its own."""
 
-    capabilities = replace(LocalStore.capabilities, signs_uploads=True)
+    capabilities = replace(LocalStore.capabilities, signs_uploads=True, checksums=True)
     signed = 0
     has_ended = False
 
