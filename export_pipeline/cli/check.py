@@ -19,6 +19,7 @@ from export_pipeline.receiver.addresses import Addresses
 from export_pipeline.scans import DEFAULT_ACCOUNT
 from export_pipeline.settings import HOME_VARIABLE, Settings
 from export_pipeline.storage.open import options_of
+from export_pipeline.storage.probe import CAUTION
 from export_pipeline.vendors.http import make_client
 from export_pipeline.vendors.open import vendor_variables
 from export_pipeline.workflow.check import Finding, try_account, try_receiver, try_store
@@ -150,4 +151,10 @@ def _show(
         if finding.works is False:
             complain(f"wrong    {finding.name}: {finding.text}")
         else:
-            say(f"{'works' if finding.works else 'not set':8} {finding.name}: {finding.text}")
+            say(f"{_label(finding):8} {finding.name}: {finding.text}")
+
+
+def _label(finding: Finding) -> str:
+    if finding.name == f"store: {CAUTION}":
+        return "mind"
+    return "works" if finding.works else "not set"

@@ -1,5 +1,6 @@
 """What `check` tries on a store: each step by itself, so that the first to fail is named."""
 
+import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from yarl import URL
 
 from export_pipeline.errors import AlreadyExists, StoreError
 from export_pipeline.storage.open import options_of
-from export_pipeline.storage.store import Store, pieces
+from export_pipeline.storage.store import Store, UploadTarget, pieces
 
 NO_CREATE_ONLY = (
     "this store does not enforce create-only: vendors write through the receiver alone, and whoever"
@@ -20,6 +21,8 @@ NO_CREATE_ONLY = (
 PROBE_FOLDER = ".check/"
 URL_SECONDS = 300.0
 ANSWER_SECONDS = 60.0
+CAUTION = "caution"
+"""Name of a step that tried nothing: it tells what makes the store less safe."""
 _OURS = b"export-pipeline check\n"
 _OTHER = b"other bytes\n"
 
@@ -44,7 +47,7 @@ async def probe(store: Store, token: str = "") -> list[Step]:
         token: names the objects; empty: a new one.
     """
     key = PROBE_FOLDER + (token or secrets.token_hex(8))
-    steps = [Step("caution", ok=None, words=words) for words in store.capabilities.cautions]
+    steps = [Step(CAUTION, ok=None, words=words) for words in store.capabilities.cautions]
     for name, attempt in _ATTEMPTS.items():
         steps.append(await _tried(name, attempt, store, key))
         if not steps[-1].ok:
@@ -90,7 +93,7 @@ async def _write_again(store: Store, key: str) -> str:
 
 
 async def _sign(store: Store, key: str) -> str:
-    if store.sign_upload(_signed(key), seconds=URL_SECONDS) is None:
+    if await _target(store, key) is None:
         raise _NotOfferedError("it signs no uploads: vendors write through the receiver")
     return "an upload URL was signed"
 
@@ -120,8 +123,13 @@ async def _require(store: Store, key: str, problem: str) -> None:
         raise StoreError(f"{store.url}: {problem}")
 
 
+async def _target(store: Store, key: str) -> UploadTarget | None:
+    # Beside the event loop: credentials may have to be fetched first.
+    return await asyncio.to_thread(store.sign_upload, _signed(key), seconds=URL_SECONDS)
+
+
 async def _send(store: Store, key: str, data: bytes) -> int:
-    target = store.sign_upload(_signed(key), seconds=URL_SECONDS)
+    target = await _target(store, key)
     if target is None:
         raise StoreError(f"{store.url}: it signed an upload once and now does not")
     try:

@@ -45,6 +45,7 @@ class Capabilities:
         signs_uploads: `sign_upload` returns URLs; never without `create_only`.
         signs_downloads: `sign_download` returns URLs.
         lists: `list` finds everything.
+        checksums: `stat` tells a checksum of the store's own.
         cautions: what makes it less safe than it could be, for `check` to say.
     """
 
@@ -52,6 +53,7 @@ class Capabilities:
     signs_uploads: bool
     signs_downloads: bool
     lists: bool
+    checksums: bool = False
     cautions: tuple[str, ...] = ()
 
 

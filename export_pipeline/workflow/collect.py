@@ -85,8 +85,8 @@ async def _look(pipeline: Pipeline, order: Order) -> Looked:
 
 
 async def _checksum(store: Store, key: str) -> str | None:
-    if not store.capabilities.signs_uploads:
-        return None  # a folder has none, and a look for it would cost each file a call
+    if not store.capabilities.checksums:
+        return None  # and a look for it would cost each file a call
     found = await store.stat(key)
     return None if found is None else found.checksum
 

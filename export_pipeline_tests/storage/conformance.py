@@ -251,6 +251,15 @@ class StoreConformance:
         assert (store.sign_upload("a", seconds=60) is not None) == capabilities.signs_uploads
         assert (store.sign_download("a", seconds=60) is not None) == capabilities.signs_downloads
 
+    def test_it_tells_a_checksum_of_its_own_if_it_says_so(self, store: Store) -> None:
+        async def scenario() -> None:
+            await put(store, "a")
+            found = await store.stat("a")
+            assert found is not None
+            assert (found.checksum is not None) == store.capabilities.checksums
+
+        asyncio.run(scenario())
+
 
 def _lost(outcome: StoredObject | BaseException) -> bool:
     return isinstance(outcome, AlreadyExists)

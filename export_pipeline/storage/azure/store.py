@@ -51,7 +51,11 @@ class AzureStore:
         """It signs unless all that was set is a SAS token."""
         signs = self._client.credentials.signs
         return Capabilities(
-            create_only=True, signs_uploads=signs, signs_downloads=signs, lists=True
+            create_only=True,
+            signs_uploads=signs,
+            signs_downloads=signs,
+            lists=True,
+            checksums=True,
         )
 
     async def put(

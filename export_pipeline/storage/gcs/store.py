@@ -57,7 +57,11 @@ class GcsStore:
         """It signs unless the credentials are no service account's and none was set to sign."""
         signs = self._account.signer is not None
         return Capabilities(
-            create_only=True, signs_uploads=signs, signs_downloads=signs, lists=True
+            create_only=True,
+            signs_uploads=signs,
+            signs_downloads=signs,
+            lists=True,
+            checksums=True,
         )
 
     async def put(

@@ -67,6 +67,7 @@ class S3Store:
             signs_uploads=signs and create_only,
             signs_downloads=signs,
             lists=True,
+            checksums=True,
         )
 
     async def put(
@@ -263,8 +264,11 @@ class S3Store:
 
         Raises:
             AlreadyExists: it is not ours, or cannot be told from another's.
+            StoreUnavailable: it is gone again.
         """
-        found = await self._head(name) or {}
+        found = await self._head(name)
+        if found is None:
+            raise StoreUnavailable(f"{self.url}: {name!r} was refused as taken and is not there")
         is_ours = found.get("x-amz-checksum-sha256") == checksum
         if is_ours and int(found["content-length"]) == size:
             return _described(key, found)

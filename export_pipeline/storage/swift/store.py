@@ -88,7 +88,11 @@ class SwiftStore:
         """It signs if it has a TempURL key; whether Swift knows that key, `check` finds out."""
         signs = self._tempurls is not None
         return Capabilities(
-            create_only=True, signs_uploads=signs, signs_downloads=signs, lists=True
+            create_only=True,
+            signs_uploads=signs,
+            signs_downloads=signs,
+            lists=True,
+            checksums=True,
         )
 
     async def put(

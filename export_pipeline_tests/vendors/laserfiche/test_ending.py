@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from export_pipeline.errors import AuthenticationFailed, RateLimited, VendorError, VendorUnavailable
+from export_pipeline.ledger import quotas
 from export_pipeline.ledger.rows import Order
 from export_pipeline.sandbox import Sandbox, SandboxOptions, SteppedClock
 from export_pipeline.sandbox.laserfiche import EntrySpec, LaserficheOptions
@@ -221,6 +222,21 @@ def test_a_thousand_open_tasks_are_watched_in_ten_calls(bench: LaserficheBench) 
         assert asked(bench, *orders[first : first + asking.at_once]) == {}
     assert bench.stats()["calls"]["tasks"] == 10
     assert bench.stats()["limited"] == {}
+
+
+def test_a_question_that_waits_for_its_turn_holds_no_other_call_back(
+    bench: LaserficheBench,
+) -> None:
+    """Both limits claimed at one moment, every entry waited for the question, 3 s a time."""
+    order = task(bench, "101")
+    asked(bench, order)
+    asked(bench, order)
+    client = bench.vendor.client("default")
+    with bench.ledger.read() as tx:
+        questions = quotas.next_free(tx, "laserfiche", "default", client._questions)
+        calls = quotas.next_free(tx, "laserfiche", "default", client.api.calls)
+    assert questions - tx.now > 3
+    assert calls == tx.now
 
 
 def test_placing_again_after_a_loss_makes_a_task_of_its_own(bench: LaserficheBench) -> None:

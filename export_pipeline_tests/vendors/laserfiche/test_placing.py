@@ -31,6 +31,7 @@ from export_pipeline_tests.vendors.transport import Planned, answer, breaking
 SMALL = EntrySpec("Invoice", pages=1)
 REPOSITORIES = '{"value": [{"id": "r-other", "name": "Other"}]}'
 LIMITS = LaserficheOptions()
+CALLS = "calls per minute"
 
 
 def recording(bench: LaserficheBench) -> list[tuple[str, str, Any]]:
@@ -208,24 +209,47 @@ def test_the_entry_is_read_once_for_all_parts_of_a_scan(bench: LaserficheBench) 
 
 def test_one_export_claims_one_export_and_no_other_call(bench: LaserficheBench) -> None:
     """The vendor counts exports apart from other calls: a read entry costs none of theirs."""
-    place(bench, bench.placement())
+    asyncio.run(_prepare(bench))
+    before = granted(bench, CALLS)
     (exports,) = bench.vendor.quotas("default")
-    with bench.ledger.read() as tx:
-        granted = quotas.granted(tx, "laserfiche", "default", exports.name)
-        others = quotas.granted(tx, "laserfiche", "default", "calls per minute")
-    # The login came after the turn was claimed, so that one was claimed anew.
-    assert (exports.limit, granted, others) == (12_000, 0, 2)
+    place(bench, bench.placement())
+    # The export's own is claimed by the caller.
+    assert (granted(bench, exports.name), granted(bench, CALLS) - before) == (0, 1)
 
 
-def test_nothing_is_sent_on_a_turn_that_has_passed_and_the_entry_is_not_read_again(
+def test_a_turn_that_passed_while_the_entry_was_read_is_claimed_anew(
     bench: LaserficheBench,
 ) -> None:
-    placement = bench.placement()
-    with pytest.raises(TurnMissed):
-        place(bench, replace(placement, is_on_time=lambda: False))
-    place(bench, placement)
+    (exports,) = bench.vendor.quotas("default")
+    place(bench, bench.placement())
+    claimed = granted(bench, exports.name)
+    place(bench, replace(bench.placement("102"), is_on_time=lambda: False))
+    place(bench, bench.placement("103"))
+    assert granted(bench, exports.name) == claimed + 1
+    assert len(bench.arrived()) == 3
+
+
+def granted(bench: LaserficheBench, name: str) -> int:
+    with bench.ledger.read() as tx:
+        return quotas.granted(tx, "laserfiche", "default", name)
+
+
+async def _prepare(bench: LaserficheBench) -> None:
+    await bench.vendor.prepare("default")
+    await bench.close()
+
+
+def test_all_parts_of_a_scan_at_once_read_its_entry_once(bench: LaserficheBench) -> None:
+    spec = EntrySpec("x", pages=1, extension="pdf", edoc_bytes=500)
+    placements = [bench.placement(part=one, spec=spec) for one in ("Image", "Text", "Edoc")]
+
+    async def scenario() -> None:
+        await asyncio.gather(*map(bench.vendor.place, placements))
+        await bench.close()
+
+    asyncio.run(scenario())
     assert bench.stats()["calls"]["entry"] == 1
-    assert len(bench.arrived()) == 1
+    assert len(bench.arrived()) == 3
 
 
 SLOW: list[Planned] = [
