@@ -9,7 +9,8 @@ def problems(error: ValidationError) -> str:
     """What is wrong with a payload, in words and without its values."""
     found = error.errors(include_input=False, include_url=False, include_context=False)
     texts = [
-        f"{'.'.join(str(part) for part in problem['loc']) or 'the whole'}: {problem['msg']}"
+        f"{'.'.join(str(part) for part in problem['loc']) or 'the whole'}:"
+        f" {problem['msg'].removeprefix('Value error, ')}"
         for problem in found[:PROBLEMS_SHOWN]
     ]
     more = len(found) - len(texts)

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from export_pipeline.sandbox.clock import Clock
+from export_pipeline.sandbox.faults import Faults
 from export_pipeline.sandbox.files import file_response
 from export_pipeline.sandbox.hookbridge.errors import (
     EnvelopeError,
@@ -20,7 +21,7 @@ from export_pipeline.sandbox.hookbridge.errors import (
     unauthorized,
 )
 from export_pipeline.sandbox.hookbridge.exports import TRAITS, Export, Exports, ExportSpec
-from export_pipeline.sandbox.hookbridge.faults import CHANGED, CUT, DEAD, DROP, Faults, answer
+from export_pipeline.sandbox.hookbridge.faults import CHANGED, CUT, DEAD, DROP, KNOWN, answer
 from export_pipeline.sandbox.hookbridge.links import Links, dead_link
 from export_pipeline.sandbox.hookbridge.options import HookBridgeOptions
 from export_pipeline.sandbox.limits import Limit, SlidingWindows
@@ -40,7 +41,7 @@ class HookBridge:
         self.exports = Exports()
         self.links = Links(files, clock)
         self.windows = SlidingWindows(clock)
-        self.faults = Faults()
+        self.faults = Faults(KNOWN)
         self.calls: Counter[str] = Counter()
         self.created: list[Export] = []
         self.deleted: list[str] = []

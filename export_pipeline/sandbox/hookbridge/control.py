@@ -1,18 +1,15 @@
 """What a test or a demo may do to this HookBridge; no part of the vendor's API."""
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from export_pipeline.sandbox.hookbridge.app import HookBridge
-from export_pipeline.sandbox.hookbridge.errors import BareError
 from export_pipeline.sandbox.hookbridge.exports import Export, ExportSpec
 from export_pipeline.sandbox.hookbridge.options import changed
+from export_pipeline.sandbox.plain import checked
 from export_pipeline.sandbox.routing import Handler
-
-T = TypeVar("T")
 
 
 class Control:
@@ -38,7 +35,7 @@ class Control:
     async def add(self, request: Request, _: dict[str, str]) -> Response:
         """Make exports from a list of specs; the answer is their ids."""
         body = await request.json()
-        specs = _checked(lambda: [ExportSpec.from_json(item) for item in body])
+        specs = checked(lambda: [ExportSpec.from_json(item) for item in body])
         vendor = self._hookbridge
         made = [vendor.exports.create(spec, vendor.options, vendor.clock.now()) for spec in specs]
         return JSONResponse({"ids": [export.id for export in made]}, 201)
@@ -60,13 +57,13 @@ class Control:
     async def change(self, request: Request, _: dict[str, str]) -> Response:
         """Change options for exports created from now on."""
         body = await request.json()
-        self._hookbridge.options = _checked(lambda: changed(self._hookbridge.options, body))
+        self._hookbridge.options = checked(lambda: changed(self._hookbridge.options, body))
         return Response(status_code=204)
 
     async def plan_faults(self, request: Request, _: dict[str, str]) -> Response:
         """Let the next calls of each operation named answer with its faults, one each."""
         body = await request.json()
-        _checked(lambda: self._hookbridge.faults.plan(body))
+        checked(lambda: self._hookbridge.faults.plan(body))
         return Response(status_code=204)
 
     def _named(self, request: Request, params: dict[str, str]) -> Export:
@@ -83,10 +80,3 @@ def stats_of(hookbridge: HookBridge) -> dict[str, Any]:
         "created": [{"id": one.id, **one.filters.to_json()} for one in hookbridge.created],
         "deleted": hookbridge.deleted,
     }
-
-
-def _checked(read: Callable[[], T]) -> T:
-    try:
-        return read()
-    except (ValueError, TypeError, AttributeError) as error:
-        raise BareError(400, str(error)) from None

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from starlette.responses import JSONResponse, Response
 
+from export_pipeline.sandbox.plain import BareError
 from export_pipeline.sandbox.routing import ApiError
 
 
@@ -31,20 +32,6 @@ class EnvelopeError(ApiError):
             "meta": {"request_id": request_name(self.request_id)},
         }
         return JSONResponse(body, self.status, headers=self.headers)
-
-
-class BareError(ApiError):
-    """An answer that is not the API's own: of a proxy before it, of the store behind it."""
-
-    def __init__(self, status: int, text: str, media_type: str = "text/plain") -> None:
-        super().__init__(text)
-        self.status = status
-        self.text = text
-        self.media_type = media_type
-
-    def response(self) -> Response:
-        """The text on the wire."""
-        return Response(self.text, self.status, media_type=self.media_type)
 
 
 def invalid(message: str) -> EnvelopeError:

@@ -1,10 +1,8 @@
-"""Faults that a test plans: each of the next calls of an operation meets one."""
+"""The faults that calls can meet, and what each is answered with."""
 
-from collections import defaultdict, deque
-from collections.abc import Mapping, Sequence
-
-from export_pipeline.sandbox.hookbridge.errors import BareError, EnvelopeError, too_many
+from export_pipeline.sandbox.hookbridge.errors import EnvelopeError, too_many
 from export_pipeline.sandbox.hookbridge.exports import TRAITS
+from export_pipeline.sandbox.plain import BareError
 from export_pipeline.sandbox.routing import ApiError
 
 DROP = "drop"
@@ -22,26 +20,6 @@ KNOWN = {
     "file": (CUT, DEAD, CHANGED, "429", "500", "503"),
 }
 """The faults of each operation; a trait is the created export's."""
-
-
-class Faults:
-    """What is planned, by operation."""
-
-    def __init__(self) -> None:
-        self._planned: defaultdict[str, deque[str]] = defaultdict(deque)
-
-    def plan(self, faults: Mapping[str, Sequence[str]]) -> None:
-        """Let the next calls of each operation meet these; raises ValueError on unknown ones."""
-        for operation, names in faults.items():
-            if not set(names) <= set(KNOWN.get(operation, ())):
-                raise ValueError(f"{operation!r} cannot meet {names!r}; choose from {KNOWN}")
-        for operation, names in faults.items():
-            self._planned[operation].extend(names)
-
-    def take(self, operation: str) -> str:
-        """The fault of this call, "" if it meets none."""
-        planned = self._planned[operation]
-        return planned.popleft() if planned else ""
 
 
 def answer(fault: str) -> ApiError | None:

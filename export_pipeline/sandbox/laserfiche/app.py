@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from export_pipeline.sandbox.clock import Clock
+from export_pipeline.sandbox.faults import Faults
 from export_pipeline.sandbox.files import file_response
 from export_pipeline.sandbox.laserfiche.accounts import Accounts, Token
 from export_pipeline.sandbox.laserfiche.contents import disposition
@@ -22,7 +23,7 @@ from export_pipeline.sandbox.laserfiche.errors import (
     too_many,
 )
 from export_pipeline.sandbox.laserfiche.exporting import Exporting
-from export_pipeline.sandbox.laserfiche.faults import CUT, DROP, FOREIGN, Faults, answer
+from export_pipeline.sandbox.laserfiche.faults import CUT, DROP, FOREIGN, KNOWN, answer
 from export_pipeline.sandbox.laserfiche.links import Links
 from export_pipeline.sandbox.laserfiche.odata import Row, listing
 from export_pipeline.sandbox.laserfiche.options import LaserficheOptions
@@ -74,7 +75,7 @@ class Laserfiche:
         self.tasks = Tasks(clock)
         self.links = Links(files, clock)
         self.windows = SlidingWindows(clock)
-        self.faults = Faults()
+        self.faults = Faults(KNOWN)
         self.stats = Stats()
         self.exporting = Exporting(clock, self.links, self.stats, lambda: self.options)
 

@@ -1,18 +1,15 @@
 """What a test or a demo may do to this Laserfiche; no part of the vendor's API."""
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from export_pipeline.sandbox.laserfiche.app import Laserfiche
 from export_pipeline.sandbox.laserfiche.entries import EntrySpec
-from export_pipeline.sandbox.laserfiche.errors import BareError
 from export_pipeline.sandbox.laserfiche.options import changed
+from export_pipeline.sandbox.plain import checked
 from export_pipeline.sandbox.routing import Handler
-
-T = TypeVar("T")
 
 
 class Control:
@@ -36,7 +33,7 @@ class Control:
     async def add(self, request: Request, _: dict[str, str]) -> Response:
         """Put entries into the repository from a list of specs; the answer is their ids."""
         body = await request.json()
-        specs = _checked(lambda: [EntrySpec.from_json(item) for item in body])
+        specs = checked(lambda: [EntrySpec.from_json(item) for item in body])
         now = self._laserfiche.clock.now()
         made = [self._laserfiche.entries.add(spec, now) for spec in specs]
         return JSONResponse({"ids": [entry.id for entry in made]}, 201)
@@ -63,7 +60,7 @@ class Control:
             "tokens": vendor.accounts.revoke,
         }
         body = await request.json()
-        for expire in _checked(lambda: [expiries[what] for what in body]):
+        for expire in checked(lambda: [expiries[what] for what in body]):
             expire()
         return Response(status_code=204)
 
@@ -74,23 +71,16 @@ class Control:
     async def change(self, request: Request, _: dict[str, str]) -> Response:
         """Change options from now on."""
         body = await request.json()
-        self._laserfiche.options = _checked(lambda: changed(self._laserfiche.options, body))
+        self._laserfiche.options = checked(lambda: changed(self._laserfiche.options, body))
         return Response(status_code=204)
 
     async def plan_faults(self, request: Request, _: dict[str, str]) -> Response:
         """Let the next calls of each operation named answer with its faults, one each."""
         body = await request.json()
-        _checked(lambda: self._laserfiche.faults.plan(body))
+        checked(lambda: self._laserfiche.faults.plan(body))
         return Response(status_code=204)
 
 
 def stats_of(laserfiche: Laserfiche) -> dict[str, Any]:
     """Its counters, and 429s given by limit."""
     return {**laserfiche.stats.as_json(), "limited": dict(laserfiche.windows.violations)}
-
-
-def _checked(read: Callable[[], T]) -> T:
-    try:
-        return read()
-    except (ValueError, TypeError, AttributeError, KeyError) as error:
-        raise BareError(400, str(error)) from None

@@ -1,4 +1,4 @@
-"""ProblemDetails (RFC 9457) as Laserfiche writes them (FACTS 2.8), and answers that are none."""
+"""ProblemDetails (RFC 9457) as Laserfiche writes them (FACTS 2.8)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -41,20 +41,6 @@ class ProblemError(ApiError):
         ids = {"traceId": self.request_id, "operationId": self.request_id.split("-")[1]}
         body = {**self.problem, **ids}
         return JSONResponse(body, self.status, headers=self.headers, media_type=MEDIA_TYPE)
-
-
-class BareError(ApiError):
-    """An answer that is not the API's own: of a proxy before it, of the file host behind it."""
-
-    def __init__(self, status: int, text: str, media_type: str = "text/plain") -> None:
-        super().__init__(text)
-        self.status = status
-        self.text = text
-        self.media_type = media_type
-
-    def response(self) -> Response:
-        """The text on the wire."""
-        return Response(self.text, self.status, media_type=self.media_type)
 
 
 def invalid(detail: str) -> ProblemError:

@@ -1,39 +1,22 @@
-"""Faults that a test plans: each of the next calls of an operation meets one."""
+"""The faults that calls can meet, and what each is answered with."""
 
-from collections import defaultdict, deque
-from collections.abc import Mapping, Sequence
-
-from export_pipeline.sandbox.laserfiche.errors import BareError, ProblemError, too_many
+from export_pipeline.sandbox.laserfiche.errors import ProblemError, too_many
+from export_pipeline.sandbox.plain import BareError
 from export_pipeline.sandbox.routing import ApiError
 
-OPERATIONS = ("login", "entry", "export", "start", "tasks", "children", "search", "reasons", "file")
 DROP = "drop"
 """The call does its work, and its answer is lost."""
 CUT = "cut"
 """The file's connection breaks half way."""
 FOREIGN = "foreign"
 """The next page is said to lie at another origin."""
-FAULTS = ("401", "403", "404", "408", "429", "500", "503", "garbage", DROP, CUT, FOREIGN)
-
-
-class Faults:
-    """What is planned, by operation."""
-
-    def __init__(self) -> None:
-        self._planned: defaultdict[str, deque[str]] = defaultdict(deque)
-
-    def plan(self, faults: Mapping[str, Sequence[str]]) -> None:
-        """Let the next calls of each operation meet these; raises ValueError on unknown ones."""
-        for operation, names in faults.items():
-            if operation not in OPERATIONS or not set(names) <= set(FAULTS):
-                raise ValueError(f"faults of {OPERATIONS} are {FAULTS}")
-        for operation, names in faults.items():
-            self._planned[operation].extend(names)
-
-    def take(self, operation: str) -> str:
-        """The fault of this call, "" if it meets none."""
-        planned = self._planned[operation]
-        return planned.popleft() if planned else ""
+_OF_CALLS = ("401", "403", "404", "408", "429", "500", "503", "garbage", DROP)
+_OF_LISTINGS = (*_OF_CALLS, FOREIGN)
+KNOWN = {
+    **dict.fromkeys(("login", "entry", "export", "start", "tasks", "search"), _OF_CALLS),
+    **dict.fromkeys(("children", "reasons", "results"), _OF_LISTINGS),
+    "file": (CUT, "401", "403", "404", "429", "500", "503"),
+}
 
 
 def answer(fault: str) -> ApiError | None:

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from export_pipeline.sandbox.clock import Clock
 from export_pipeline.sandbox.files import File
-from export_pipeline.sandbox.laserfiche.errors import BareError
+from export_pipeline.sandbox.plain import BareError
 
 _SECRET = b"laserfiche sandbox links"
 SIGNATURE = "sig"

@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 import httpx
 
 from export_pipeline.errors import (
-    BadInput,
     ConfigError,
     ResultLost,
     VendorUnavailable,
@@ -31,6 +30,7 @@ from export_pipeline.vendors.login import CHECK_AGAIN
 from export_pipeline.vendors.options import read_accounts, read_options
 from export_pipeline.vendors.pacing import Sleep
 from export_pipeline.vendors.pulling import pulled
+from export_pipeline.vendors.unhooked import Unhooked
 from export_pipeline.vendors.vendor import (
     ArtifactKind,
     Asking,
@@ -39,7 +39,6 @@ from export_pipeline.vendors.vendor import (
     Placement,
     PlannedArtifact,
     Receipt,
-    Registration,
 )
 
 ASKING = Asking(at_once=100, first_seconds=5.0, longest_seconds=60.0)
@@ -48,10 +47,9 @@ LISTED_FROM = 10
 """Orders from which one list of all exports is asked for, in place of each single one."""
 WHOLE_SECONDS = 100.0
 """The longest that placing an order takes: less than the lease under which the workflow sends."""
-NO_WEBHOOK = "HookBridge sends no webhooks about its exports: they are asked after"
 
 
-class HookBridge:
+class HookBridge(Unhooked):
     """The vendor HookBridge.
 
     Args:
@@ -185,30 +183,6 @@ class HookBridge:
 
         await all_of(*map(note, orders))
         return found
-
-    def read_registration(
-        self,
-        status: str,  # noqa: ARG002
-        body: bytes,  # noqa: ARG002
-    ) -> Registration | None:
-        """There are none.
-
-        Raises:
-            BadInput: always.
-        """
-        raise BadInput(NO_WEBHOOK)
-
-    def read_completion(
-        self,
-        body: bytes,  # noqa: ARG002
-        endpoints: Mapping[str, str],  # noqa: ARG002
-    ) -> Completion:
-        """There are none.
-
-        Raises:
-            BadInput: always.
-        """
-        raise BadInput(NO_WEBHOOK)
 
     @asynccontextmanager
     async def open(self, order: Order, artifact: Artifact) -> AsyncIterator[Opened]:  # noqa: ARG002

@@ -14,7 +14,7 @@ alone are found, of a folder those directly in it; for a tree, search with `{LF:
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from urllib.parse import quote, urlencode
 
 from pydantic import BaseModel, ConfigDict
@@ -138,12 +138,13 @@ class Look:
         call = self._api.call(f"the look into folder {folder}")
         query = urlencode({"$orderby": NEWEST_FIRST})
         url = f"{self._api.repository_url}/Entries/{folder}/Folder/Children?{query}"
-        before: list[datetime] = []
+        last, is_in_order = datetime.max.replace(tzinfo=UTC), True
         async for page in self._api.pages(call, EntryPage, url):
             yield page
-            before += [one.last_modified_time for one in page.value if one.last_modified_time]
-            is_in_order = before == sorted(before, reverse=True)
-            if self.since is not None and is_in_order and before and before[-1] < self.since:
+            for told in [one.last_modified_time for one in page.value if one.last_modified_time]:
+                is_in_order = is_in_order and told <= last
+                last = told
+            if self.since is not None and is_in_order and last < self.since:
                 return
 
     async def _search(self) -> AsyncGenerator[EntryPage, None]:

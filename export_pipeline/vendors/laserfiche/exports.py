@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import httpx
 
-from export_pipeline.errors import BadInput, ConfigError, ResultLost, VendorUnavailable
+from export_pipeline.errors import ConfigError, ResultLost, VendorUnavailable
 from export_pipeline.ledger.database import Ledger
 from export_pipeline.ledger.quotas import Quota
 from export_pipeline.ledger.rows import Artifact, Order, Scan
@@ -34,6 +34,7 @@ from export_pipeline.vendors.laserfiche.slot import Slot
 from export_pipeline.vendors.options import read_accounts, read_options
 from export_pipeline.vendors.pacing import Sleep
 from export_pipeline.vendors.pulling import pulled
+from export_pipeline.vendors.unhooked import Unhooked
 from export_pipeline.vendors.vendor import (
     ArtifactKind,
     Asking,
@@ -42,14 +43,12 @@ from export_pipeline.vendors.vendor import (
     Placement,
     PlannedArtifact,
     Receipt,
-    Registration,
 )
 
 ASKING = Asking(at_once=TASKS_PER_CALL, first_seconds=1.0, longest_seconds=60.0, holds=True)
 """The vendor holds its answer until a task ends (seed 001, FACTS 2.4)."""
 WHOLE_SECONDS = 100.0
 """The longest that placing an order takes: less than the lease under which the workflow sends."""
-NO_WEBHOOK = "Laserfiche sends no webhooks: its tasks are asked after"
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ class _Account:
     placing: Placing
 
 
-class Laserfiche:
+class Laserfiche(Unhooked):
     """The vendor Laserfiche.
 
     Args:
@@ -181,30 +180,6 @@ class Laserfiche:
             for order_id in ended:
                 await of.slot.free(order_id)
         return ended
-
-    def read_registration(
-        self,
-        status: str,  # noqa: ARG002
-        body: bytes,  # noqa: ARG002
-    ) -> Registration | None:
-        """There are none.
-
-        Raises:
-            BadInput: always.
-        """
-        raise BadInput(NO_WEBHOOK)
-
-    def read_completion(
-        self,
-        body: bytes,  # noqa: ARG002
-        endpoints: Mapping[str, str],  # noqa: ARG002
-    ) -> Completion:
-        """There are none.
-
-        Raises:
-            BadInput: always.
-        """
-        raise BadInput(NO_WEBHOOK)
 
     @asynccontextmanager
     async def open(self, order: Order, artifact: Artifact) -> AsyncIterator[Opened]:

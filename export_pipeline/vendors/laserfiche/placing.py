@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from weakref import WeakValueDictionary
 
 from export_pipeline.errors import OrderRefused
@@ -124,7 +125,8 @@ class Placing:
                 return await self._at_once(placement, planned, wanted)
             return await self._begin(placement, planned, wanted)
         except OrderRefused as error:
-            if planned.availability != Availability.UNKNOWN:
+            is_doubtful = planned.availability == Availability.UNKNOWN
+            if not (is_doubtful and error.status == HTTPStatus.BAD_REQUEST):
                 raise
             lacking = absent(part, facts, str(error))
             return Receipt(error.request_id, files=(lacking,), completion=Completion())

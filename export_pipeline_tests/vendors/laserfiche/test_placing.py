@@ -144,6 +144,15 @@ def test_text_that_the_vendor_does_not_have_of_a_file_without_pages_is_absent(
     assert receipt.completion == Completion()
 
 
+def test_text_that_the_account_may_not_export_is_not_called_absent(
+    bench: LaserficheBench,
+) -> None:
+    spec = EntrySpec("x", extension="docx", edoc_bytes=900, traits=("denied",))
+    error = failing(bench, bench.placement(part="Text", spec=spec))
+    assert isinstance(error, OrderRefused)
+    assert error.status == 403
+
+
 @pytest.mark.parametrize(("kind", "said"), [("Folder", "Folder"), ("Shortcut", "entry 77")])
 def test_what_is_no_document_is_refused_with_what_to_register(
     bench: LaserficheBench, kind: str, said: str
