@@ -166,7 +166,7 @@ class _Connector(aiohttp.TCPConnector):
 class _Body(aiohttp.Payload):
     """The pieces of a body; aiohttp's own time limit begins only once all are sent.
 
-    A generator would do the same, at twice what a small request costs.
+    An async generator would do, and makes a small request half as dear again (0.27 ms, not 0.18).
     """
 
     def __init__(

@@ -13,7 +13,9 @@ def test_the_variables_of_the_store_in_use_are_told_and_none_of_its_secrets(
 ) -> None:
     monkeypatch.setenv("EXPORT_STORAGE_URL", "s3://bucket/prefix")
     monkeypatch.setenv("EXPORT_S3_REGION", "eu-west-1")
-    monkeypatch.setenv("EXPORT_S3_ENDPOINT", "https://user:password@s3.example.com?key=password")
+    monkeypatch.setenv(
+        "EXPORT_S3_ENDPOINT", "https://user:in-the-url@s3.example.com?key=in-the-url"
+    )
     for name in SECRETS:
         monkeypatch.setenv(str(name), "the-secret")
     told = command("check", "--json")
@@ -26,7 +28,7 @@ def test_the_variables_of_the_store_in_use_are_told_and_none_of_its_secrets(
     shown = told.stdout + command("check").stdout
     assert "Region of the bucket" in shown
     assert "the-secret" not in shown
-    assert "password" not in shown
+    assert "in-the-url" not in shown
 
 
 def test_the_variables_of_a_store_that_is_not_in_use_are_not_told(command: Command) -> None:

@@ -119,7 +119,7 @@ def test_on_a_disk_the_files_own_path_is_told(on_disk: World, link: Callable[...
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("sftp://user@files.example.com:22/archive", "fetch them with sftp, as the user"),
+        ("sftp://files.example.com/archive", "fetch them with sftp, as the user of EXPORT_STORAGE"),
         ("https://files.example.com/archive", "with the credentials of the EXPORT_HTTP_ variables"),
         ("s3://bucket/archive", "set credentials that sign"),
     ],
@@ -131,13 +131,13 @@ def test_on_a_store_that_cannot_sign_the_place_is_told_and_how_to_get_there(
     url: str,
     words: str,
 ) -> None:
-    monkeypatch.setenv("EXPORT_STORAGE_URL", url)
+    monkeypatch.setenv("EXPORT_STORAGE_URL", url.replace("sftp://", "sftp://user@"))
     for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN"):
         monkeypatch.setenv(f"EXPORT_S3_{name}", "a-token-whose-end-nobody-knows")
     done = link(on_disk, GOOD, "overview")
     assert done.exit_code == 1
     place = done.stdout.splitlines()[1]
-    assert place == f"{url.replace(':22', '')}/copyleaks/default/{GOOD}/1/data/overview.json"
+    assert place == f"{url}/copyleaks/default/{GOOD}/1/data/overview.json"
     assert words in done.stderr
 
 
