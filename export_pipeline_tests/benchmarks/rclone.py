@@ -1,4 +1,8 @@
-"""rclone, which copies what links lead to into the same store: the best tool that moves bytes."""
+"""rclone, the best tool that moves bytes: `copyurl --urls`, which lists nothing and starts once.
+
+As many transfers at once as ours (more or fewer make it no faster), else its own defaults: up to
+200 MB in one PUT without a checksum, and a look at each object's size afterwards.
+"""
 
 import csv
 import os

@@ -7,8 +7,9 @@ import pytest
 from export_pipeline.demo import seaweedfs
 from export_pipeline.demo.seaweedfs import find_weed
 from export_pipeline_tests.benchmarks import rclone
+from export_pipeline_tests.benchmarks.moving import OURS, PEER, Run, bench
 from export_pipeline_tests.benchmarks.rclone import find_rclone
-from export_pipeline_tests.benchmarks.transfer import LOADS, OURS, PEER, Run, bench, main
+from export_pipeline_tests.benchmarks.transfer import LOADS, main
 
 
 @pytest.fixture(autouse=True)
