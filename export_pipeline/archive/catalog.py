@@ -1,19 +1,15 @@
-"""The catalog: one row per artifact file, rebuilt from the sealed bags alone, kept as Parquet."""
+"""The catalog: one row per artifact file, rebuilt from the sealed bags alone."""
 
-import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyarrow as pa
-from pyarrow import parquet
 
 from export_pipeline.archive.bag import BagContents, BagListing, bags, read_bag
 from export_pipeline.archive.layout import PAYLOAD_FOLDER, read_prefix
 from export_pipeline.errors import BadInput
-from export_pipeline.storage.store import CHUNK_BYTES, Store, StoredObject
+from export_pipeline.storage.store import Store
 from export_pipeline.transfer.concurrency import concurrently
 
 ROWS_PER_GROUP = 20_000
@@ -70,22 +66,6 @@ async def batches(store: Store) -> AsyncIterator[pa.RecordBatch]:
 async def rebuild(store: Store) -> pa.Table:
     """Return the whole catalog as one table; for large archives stream `batches` instead."""
     return pa.Table.from_batches([batch async for batch in batches(store)], SCHEMA)
-
-
-async def write_catalog(
-    store: Store, key: str, content: pa.Table | AsyncIterable[pa.RecordBatch]
-) -> StoredObject:
-    """Write the catalog as the new Parquet object `key`, a row group a batch, by way of a file.
-
-    Raises:
-        AlreadyExists: there is a catalog under that key.
-    """
-    with TemporaryDirectory() as folder:
-        file = Path(folder) / "catalog.parquet"
-        with parquet.ParquetWriter(file, SCHEMA, compression="zstd") as writer:
-            async for batch in _batched(content):
-                await asyncio.to_thread(writer.write_batch, batch)
-        return await store.put(key, _chunks(file), content_type="application/vnd.apache.parquet")
 
 
 async def _sealed(store: Store) -> AsyncIterator[BagListing]:
@@ -150,20 +130,3 @@ def _sealed_at(bag: BagContents) -> datetime | None:
             raise BadInput(f"{bag.prefix}: Bagging-Date {value!r} is not a date") from None
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return None
-
-
-async def _batched(
-    content: pa.Table | AsyncIterable[pa.RecordBatch],
-) -> AsyncIterator[pa.RecordBatch]:
-    if isinstance(content, pa.Table):
-        for batch in content.to_batches():
-            yield batch
-        return
-    async for batch in content:
-        yield batch
-
-
-async def _chunks(file: Path) -> AsyncIterator[bytes]:
-    with file.open("rb") as opened:
-        while chunk := await asyncio.to_thread(opened.read, CHUNK_BYTES):
-            yield chunk

@@ -6,6 +6,12 @@ from export_pipeline.scans import ScanKey, escape, unescape
 PAYLOAD_FOLDER = "data/"
 SEAL_NAME = "tagmanifest-sha256.txt"
 """Written last: its presence is the seal (DESIGN.md part 7)."""
+CATALOG_FOLDER = "catalog/"
+FIXITY_FOLDER = "fixity/"
+HOLD_FOLDER = "holds/"
+REPORT_FOLDER = "report/"
+TOMBSTONE_FOLDER = "tombstones/"
+"""What the archive keeps beside its bags, so that the store alone tells everything."""
 _PREFIX_PARTS = 4
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 import dagster as dg
 
@@ -12,6 +13,11 @@ from export_pipeline.workflow.queue import ORDER
 PARTITIONS_PER_CALL = 5_000
 """Keys added in one call: SQLite fails above 32,766 variables."""
 OWNER = "team:data"
+ARCHIVE = "archive"
+"""Group, and first part of the keys, of the assets that no vendor owns."""
+DAILY = dg.FreshnessPolicy.time_window(
+    fail_window=timedelta(hours=49), warn_window=timedelta(hours=25)
+)
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,9 @@ from pyarrow import parquet
 
 from export_pipeline.archive import catalog
 from export_pipeline.archive.bag import Bag
-from export_pipeline.archive.catalog import SCHEMA, batches, rebuild, write_catalog
+from export_pipeline.archive.catalog import SCHEMA, batches, rebuild
 from export_pipeline.archive.layout import bag_prefix
+from export_pipeline.archive.tables import write_table
 from export_pipeline.errors import AlreadyExists, BadInput
 from export_pipeline.scans import ScanKey
 from export_pipeline.storage.local import LocalStore
@@ -68,7 +69,7 @@ def test_what_a_partial_bag_lacks_is_a_row_with_its_reason(store: LocalStore) ->
 def test_unsealed_bags_and_other_objects_are_not_in_the_catalog(store: LocalStore) -> None:
     asyncio.run(deliver(store, bag_prefix(ScanKey("copyleaks", "acc", "open"), 1), PAYLOAD))
     assert rows_of(store) == []
-    asyncio.run(write_catalog(store, "catalog/1.parquet", asyncio.run(rebuild(store))))
+    asyncio.run(write_table(store, "catalog/1.parquet", SCHEMA, batches(store)))
     assert rows_of(store) == []
 
 
@@ -94,11 +95,11 @@ def test_a_written_catalog_is_read_back_and_never_overwritten(
         for number in range(3):
             await bag_of(store, f"scan-{number}")
         table = await rebuild(store)
-        stored = await write_catalog(store, "catalog/1.parquet", table)
+        stored = await write_table(store, "catalog/1.parquet", SCHEMA, batches(store))
         assert stored.size > 0
         assert read_table(tmp_path, "catalog/1.parquet").equals(table)
         with pytest.raises(AlreadyExists):
-            await write_catalog(store, "catalog/1.parquet", table)
+            await write_table(store, "catalog/1.parquet", SCHEMA, batches(store))
 
     asyncio.run(scenario())
 
@@ -111,7 +112,7 @@ def test_a_large_catalog_is_streamed_in_row_groups_and_equals_the_table(
     async def scenario() -> None:
         for number in range(12):
             await bag_of(store, f"scan-{number:02}")
-        await write_catalog(store, "catalog/1.parquet", batches(store))
+        await write_table(store, "catalog/1.parquet", SCHEMA, batches(store))
         assert read_table(tmp_path, "catalog/1.parquet").equals(await rebuild(store))
 
     asyncio.run(scenario())

@@ -11,7 +11,7 @@ import dagster as dg
 import pyarrow.parquet as pq
 import pytest
 
-from export_pipeline.defs import archive
+from export_pipeline.defs import fixity
 from export_pipeline_tests.defs.lab import Lab
 from export_pipeline_tests.defs.lab import lab as make_lab
 from export_pipeline_tests.defs.test_materialize import flip_a_byte
@@ -56,7 +56,7 @@ def test_the_audit_removes_what_a_killed_writer_left_a_day_ago_and_nothing_young
     old, young = incoming / "old", incoming / "young"
     for file in (old, young):
         file.write_bytes(b"half an upl")
-    os.utime(old, (young.stat().st_mtime - archive.LEFTOVER_SECONDS - 60,) * 2)
+    os.utime(old, (young.stat().st_mtime - fixity.LEFTOVER_SECONDS - 60,) * 2)
     result = lab.materialize_unpartitioned("archive/fixity")
     (swept,) = [one for one in lab.evaluations(result) if one.check_name == "swept"]
     assert swept.metadata["removed"].value == 1
@@ -94,7 +94,7 @@ def test_the_audit_takes_the_bags_first_that_nobody_reread_for_longest(
 ) -> None:
     keys = lab.register(count=3)
     lab.materialize(keys)
-    monkeypatch.setattr(archive, "AUDITS_PER_RUN", 2)
+    monkeypatch.setattr(fixity, "AUDITS_PER_RUN", 2)
     for key in keys:
         flip_a_byte(lab.archive / f"copyleaks/default/{key}/1/data/overview.json")
     found = [

@@ -1,0 +1,58 @@
+"""The tables of the archive: Parquet objects, written and read a row group at a time."""
+
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pyarrow as pa
+from pyarrow import parquet
+
+from export_pipeline.storage.store import CHUNK_BYTES, Store, StoredObject
+
+CONTENT_TYPE = "application/vnd.apache.parquet"
+"""Registered with IANA."""
+
+
+def table_key(folder: str, moment: datetime, run_id: str) -> str:
+    """Return the key of a new table: in order of time, and one run's own."""
+    return f"{folder}{moment:%Y-%m-%dt%H%M%S}-{run_id[:8]}.parquet"
+
+
+async def write_table(
+    store: Store, key: str, schema: pa.Schema, batches: AsyncIterable[pa.RecordBatch]
+) -> StoredObject:
+    """Write the new object `key`, a row group a batch.
+
+    Raises:
+        AlreadyExists: there is a table under that key.
+    """
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "table.parquet"
+        with parquet.ParquetWriter(file, schema, compression="zstd") as writer:
+            async for batch in batches:
+                await asyncio.to_thread(writer.write_batch, batch)
+        return await store.put(key, _chunks(file), content_type=CONTENT_TYPE)
+
+
+async def read_table(store: Store, key: str) -> AsyncIterator[pa.RecordBatch]:
+    """Read the table at `key`, a row group at a time.
+
+    Raises:
+        NotFound: there is no such object.
+    """
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "table.parquet"
+        with file.open("wb") as opened:
+            async for chunk in store.open(key):
+                await asyncio.to_thread(opened.write, chunk)
+        with parquet.ParquetFile(file) as reader:
+            for batch in reader.iter_batches():
+                yield batch
+
+
+async def _chunks(file: Path) -> AsyncIterator[bytes]:
+    with file.open("rb") as opened:
+        while chunk := await asyncio.to_thread(opened.read, CHUNK_BYTES):
+            yield chunk
