@@ -1,5 +1,6 @@
-"""`inbox`: bring in stored webhooks."""
+"""`inbox`: bring in webhooks, stored ones or once more from the vendor."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,15 +9,24 @@ from typing import Annotated
 import typer
 
 from export_pipeline.cli.files import STDIN, opened, tell_imported
-from export_pipeline.cli.home import open_home
+from export_pipeline.cli.home import OpenHome, open_home
 from export_pipeline.cli.options import AsJson, FileOrFolder, Home, examples
+from export_pipeline.cli.output import complain, emit, plural, say
+from export_pipeline.errors import VendorError
 from export_pipeline.scans import DEFAULT_ACCOUNT
+from export_pipeline.vendors.copyleaks.exports import Copyleaks
 from export_pipeline.vendors.copyleaks.login import VENDOR
 from export_pipeline.workflow.importing import Imported, require_account
 from export_pipeline.workflow.letters import Body, import_bodies, read_bodies, read_folder
 
+Whose = Annotated[
+    str, typer.Option("--account", metavar="NAME", help="The account whose scans these are.")
+]
+
 app = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="Bring in webhooks that were stored."
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Bring in webhooks: stored ones, or once more from the vendor.",
 )
 
 
@@ -31,9 +41,7 @@ app = typer.Typer(
 def import_(
     *,
     file: FileOrFolder,
-    account: Annotated[
-        str, typer.Option("--account", metavar="NAME", help="The account whose scans these are.")
-    ] = DEFAULT_ACCOUNT,
+    account: Whose = DEFAULT_ACCOUNT,
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
@@ -61,3 +69,50 @@ def _bodies(path: Path) -> Iterator[Iterator[Body]]:
         return
     with opened(path) as file:
         yield read_bodies(file)
+
+
+@app.command(epilog=examples("export-pipeline inbox resend essay-1 essay-2"))
+def resend(
+    *,
+    scan_ids: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="ID", help="Copyleaks's own ids. Put -- before ids that begin with a dash."
+        ),
+    ],
+    account: Whose = DEFAULT_ACCOUNT,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Have Copyleaks post the `completed` webhook of finished scans once more.
+
+    It goes to the status URL with which each scan was submitted, which this call cannot change:
+    use it for scans submitted with the receiver's address, whose webhook was lost or came before
+    the receiver was there. They are registered when it arrives. The exit code is 1 if the vendor
+    refused any.
+    """
+    with open_home(home) as there:
+        refused = asyncio.run(_resend(there, account, list(dict.fromkeys(scan_ids))))
+    asked = len(set(scan_ids)) - len(refused)
+    if as_json:
+        problems = [{"scan": scan, "reason": reason} for scan, reason in refused.items()]
+        emit({"asked": asked, "problems": problems})
+    else:
+        for reason in refused.values():
+            complain(reason)
+        say(f"{plural(asked, 'webhook')} asked for; the scans appear in `scans list` as they come")
+    if refused:
+        raise typer.Exit(1)
+
+
+async def _resend(home: OpenHome, account: str, scans: list[str]) -> dict[str, str]:
+    """Ask for each scan's webhook; return scan -> why not, of those refused."""
+    refused = {}
+    async with Copyleaks(home.settings, home.ledger) as copyleaks:
+        client = copyleaks.client(account)
+        for scan in scans:
+            try:
+                await client.resend_webhook(scan)
+            except VendorError as error:
+                refused[scan] = str(error)
+    return refused

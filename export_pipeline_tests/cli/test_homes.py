@@ -12,6 +12,7 @@ NEED_A_LEDGER = [
     ("scans", "show", "essay-1"),
     ("scans", "activate", "essay-1"),
     ("inbox", "import", "-"),
+    ("inbox", "resend", "essay-1"),
     ("status",),
     ("plan",),
     ("retry",),
