@@ -104,7 +104,18 @@ _DELIVERED = (
         artifacts.c.state == ArtifactState.EXPECTED,
     )
     .values({name: sa.bindparam(name) for name in ("size", "sha256", "delivered_at")})
+    .values(reason="")
 )
+
+
+def refused(tx: Tx, order_id: str, name: str, reason: str) -> None:
+    """Note why our own store did not take what the vendor brought; it stays expected."""
+    change = sa.update(artifacts).where(
+        artifacts.c.order_id == order_id,
+        artifacts.c.name == name,
+        artifacts.c.state == ArtifactState.EXPECTED,
+    )
+    tx.run(change.values(reason=reason))
 
 
 def verified(tx: Tx, artifact: Artifact, **facts: Any) -> None:

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from export_pipeline.archive.layout import bag_prefix, payload_key
-from export_pipeline.errors import AlreadyExists
+from export_pipeline.errors import AlreadyExists, StoreError
 from export_pipeline.ledger.artifacts import delivered
 from export_pipeline.ledger.database import Ledger
 from export_pipeline.ledger.rows import ArtifactState, OrderState
@@ -19,6 +19,7 @@ from export_pipeline.ledger.schema import artifacts, orders, scans
 from export_pipeline.logs import get_logger
 from export_pipeline.receiver.addresses import UPLOADS, Addresses
 from export_pipeline.receiver.guard import writing
+from export_pipeline.receiver.refusals import refuse
 from export_pipeline.receiver.requests import body_of, require_token
 from export_pipeline.scans import ScanKey
 from export_pipeline.storage.store import Store
@@ -86,6 +87,9 @@ class Uploads:
                 await self._store.put(key, stream, content_type=content_type)
         except AlreadyExists:
             return False
+        except StoreError as error:
+            await self._ledger.apply(refuse, **request.path_params, error=error)
+            raise
         return True
 
     async def _note(self, order_id: str, name: str, stream: HashingStream) -> bool:

@@ -31,7 +31,8 @@ def after_undelivered(
     """Order again what is not in the store, until the attempts are spent.
 
     Args:
-        undelivered: artifacts of one order that are not in the store.
+        undelivered: artifacts of one order that are not in the store. One with a reason was
+            refused by our own store: that costs no attempt, since the vendor did bring it.
         attempt: which attempt that order was.
         attempts: how many there are.
         others_arrived: whether the vendor brought anything else of the scan. Only then does an
@@ -41,7 +42,9 @@ def after_undelivered(
     again, absent, missing = [], [], []
     for artifact in undelivered:
         doubtful = artifact.availability == Availability.UNKNOWN and others_arrived
-        if doubtful and (attempt >= UNKNOWN_ATTEMPTS or spent(attempt, attempts)):
+        if artifact.reason:
+            again.append(artifact)
+        elif doubtful and (attempt >= UNKNOWN_ATTEMPTS or spent(attempt, attempts)):
             absent.append(artifact)
         elif spent(attempt, attempts):
             missing.append(artifact)

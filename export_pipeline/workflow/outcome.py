@@ -125,6 +125,8 @@ def _record(tx: Tx, pipeline: Pipeline, artifact: Artifact, looked: Looked) -> N
 def _reason(order: Order, undelivered: Sequence[Artifact], looked: Looked) -> str:
     if not undelivered:
         return "; ".join(one.reason for one in looked.verdicts.values() if one.reason)
+    if refused := [one.reason for one in undelivered if one.reason]:
+        return "; ".join(dict.fromkeys(refused))
     if looked.failures:
         return "; ".join(dict.fromkeys(map(str, looked.failures.values())))
     if order.completion is None:

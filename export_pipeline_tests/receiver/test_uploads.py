@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from export_pipeline.errors import AccessDenied, AlreadyExists, StoreFull, StoreUnavailable
-from export_pipeline.ledger import artifacts, orders, registry
+from export_pipeline.ledger import artifacts, orders, quotas, registry
 from export_pipeline.ledger.rows import Outcome, QueueClass
 from export_pipeline.receiver import uploads
 from export_pipeline.storage.local import LocalStore
@@ -315,16 +315,23 @@ class FailingStore:
 
 
 @pytest.mark.parametrize(
-    ("error", "status"),
-    [(StoreFull, 507), (StoreUnavailable, 503), (AccessDenied, 500)],
+    ("error", "status", "needs_person"),
+    [(StoreFull, 507, True), (StoreUnavailable, 503, False), (AccessDenied, 500, True)],
 )
-def test_a_failing_store_is_a_status_without_its_inner_text(home, http, order, error, status):
+def test_a_failing_store_is_a_status_without_its_inner_text_and_lets_the_account_rest(
+    home, http, order, error, status, needs_person
+):
     with running_receiver(home.ledger, FailingStore(error("inner text"))) as addresses:
         answer = send(http, addresses.upload(order.id, NAME), b"x")
         health = http.get(addresses.upload("", "").url.split("/uploads")[0] + "/healthz")
     assert (answer.status_code, health.status_code) == (status, status)
     assert "inner text" not in answer.text
-    assert home.artifact(order, NAME).delivered_at is None
+    artifact = home.artifact(order, NAME)
+    assert (artifact.delivered_at, artifact.state) == (None, "expected")
+    assert artifact.reason == "our store refused the upload: inner text"
+    with home.ledger.read() as tx:
+        rest = quotas.cooldown(tx, order.vendor, order.account)
+    assert (rest.reason, rest.needs_person) == (artifact.reason, needs_person)
 
 
 def test_many_uploads_at_once_all_arrive(home, addresses):

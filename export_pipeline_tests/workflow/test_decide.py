@@ -89,6 +89,12 @@ def test_what_did_not_come_is_ordered_again_until_the_attempts_are_spent(
     assert getattr(step, becomes) == (one,)
 
 
+@pytest.mark.parametrize("availability", [EXPECTED, UNKNOWN])
+def test_what_our_own_store_refused_costs_no_attempt(availability: Availability) -> None:
+    one = replace(artifact("pdf", availability), reason="our store refused the upload: it is full")
+    assert after_undelivered([one], attempt=3, attempts=3, others_arrived=True).again == (one,)
+
+
 @given(orders, st.integers(1, 9), st.integers(1, 4), st.booleans())
 def test_whatever_did_not_come_gets_exactly_one_next_step(
     undelivered: list[Artifact], attempt: int, attempts: int, arrived: bool
