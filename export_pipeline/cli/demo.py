@@ -20,11 +20,13 @@ from export_pipeline.cli.output import complain, console, emit, note, plural, sa
 from export_pipeline.demo.home import VARIABLES_FILE, DemoHome, Storage
 from export_pipeline.demo.interrupts import Interrupts
 from export_pipeline.demo.progress import Progress, read_progress
-from export_pipeline.demo.servers import DEFINITIONS, PACE, VENDOR, Servers, running_servers
+from export_pipeline.demo.scans import bring_in, share
+from export_pipeline.demo.servers import PACE, Servers, running_servers
 from export_pipeline.demo.summary import Summary, read_summary
 from export_pipeline.ledger.database import Ledger
 from export_pipeline.ledger.home import open_ledger
-from export_pipeline.scans import DEFAULT_ACCOUNT, ScanKey
+from export_pipeline.scans import ScanKey
+from export_pipeline.settings import Settings
 
 EPILOG = examples(
     "export-pipeline demo",
@@ -44,7 +46,13 @@ Show = Callable[[Progress], None]
 def demo(
     *,
     scans: Annotated[
-        int, typer.Option("--scans", metavar="N", min=1, help="Scans; hard ones from 9 on.")
+        int,
+        typer.Option(
+            "--scans",
+            metavar="N",
+            min=1,
+            help="Scans; hard ones from 9 on, of every vendor from 12.",
+        ),
     ] = 25,
     home: Annotated[
         Path | None,
@@ -109,12 +117,14 @@ def _run(
         closing(open_ledger(home.settings.ledger_url)) as ledger,
         running_servers(home, interrupts.pause) as servers,
     ):
-        ids = servers.complete_scans(count)
+        others = share(count, servers.examples)
+        keys = [*servers.complete_scans(count - len(others)), *others]
+        bring_in(Settings.from_env(servers.variables, home.path), ledger, others)
         with _showing(console(stderr=as_json), count, started) as show:
-            last = _watch(ledger, ids, servers, interrupts, started + timeout, show)
+            last = _watch(ledger, keys, servers, interrupts, started + timeout, show)
         seconds = time.monotonic() - started
         with ledger.read() as tx:
-            summary = read_summary(tx, VENDOR, ids, archive=servers.archive, seconds=seconds)
+            summary = read_summary(tx, keys, archive=servers.archive, seconds=seconds)
         _tell(home, summary, as_json=as_json)
         if not last.is_done:
             complain(
@@ -125,7 +135,7 @@ def _run(
         # What is told stands, whatever ends the demo from here on.
         with suppress(KeyboardInterrupt):
             if keep:
-                _keep(home, ids, servers, interrupts)
+                _keep(home, keys, servers, interrupts)
             elif last.is_done:
                 note("stopping once Dagster's runs have ended")
                 servers.wait_for_runs(interrupts.pause)
@@ -134,7 +144,7 @@ def _run(
 
 def _watch(
     ledger: Ledger,
-    ids: Sequence[str],
+    keys: Sequence[ScanKey],
     servers: Servers,
     interrupts: Interrupts,
     end: float,
@@ -144,7 +154,7 @@ def _watch(
     while True:
         servers.require_running()
         with ledger.read() as tx:
-            progress = read_progress(tx, VENDOR, ids)
+            progress = read_progress(tx, keys)
         show(progress)
         if progress.is_done or time.monotonic() >= end:
             return progress
@@ -174,7 +184,7 @@ def _showing(out: Console, count: int, started: float) -> Iterator[Show]:
 
 
 def _facts(progress: Progress) -> dict[str, str]:
-    per_minute = PACE.limits.exports_per_minute
+    per_minute = PACE.copyleaks.limits.exports_per_minute
     states = [f"{number:,} {state}" for state, number in progress.states.items()]
     shown = f"{progress.unshown:,} still to show" if progress.unshown else "up to date"
     return {
@@ -222,12 +232,15 @@ def _tell(home: DemoHome, summary: Summary, *, as_json: bool) -> None:
         say(f"Download its files, while the demo runs:  . {env} && export-pipeline link ID")
 
 
-def _keep(home: DemoHome, ids: Sequence[str], servers: Servers, interrupts: Interrupts) -> None:
+def _keep(
+    home: DemoHome, keys: Sequence[ScanKey], servers: Servers, interrupts: Interrupts
+) -> None:
     servers.wait_for_ui(interrupts.pause)
-    ui, partition = servers.ui_url, ScanKey(VENDOR, DEFAULT_ACCOUNT, ids[-1]).partition_key
+    ui, one = servers.ui_url, keys[0]
+    bag = f"{ui}/assets/{one.vendor}/bag?view=partitions&partition={one.partition_key}"
     note("")
-    note(f"Asset graph:    {ui}/locations/{DEFINITIONS}/asset-groups/{VENDOR}/lineage")
-    note(f"A scan's bag:   {ui}/assets/{VENDOR}/bag?view=partitions&partition={partition}")
+    note(f"Asset graph:    {ui}/asset-groups")
+    note(f"A scan's bag:   {bag}")
     note(f"Runs:           {ui}/runs")
     note(f"Other commands: . {home.path / VARIABLES_FILE}  in another shell")
     note(f"{plural(len(servers.children), 'server')} run until Ctrl-C")

@@ -19,28 +19,13 @@ from export_pipeline.cli.options import (
     examples,
 )
 from export_pipeline.cli.output import emit, moment, note, plural, say, show_table
-from export_pipeline.errors import BadInput
-from export_pipeline.ledger import registry, summary
+from export_pipeline.ledger import admission, summary
 from export_pipeline.ledger.rows import Scan
 from export_pipeline.scans import DEFAULT_ACCOUNT
-from export_pipeline.vendors.copyleaks import importing as copyleaks
-from export_pipeline.vendors.copyleaks import login as copyleaks_login
-from export_pipeline.vendors.hookbridge import client as hookbridge_client
-from export_pipeline.vendors.hookbridge import importing as hookbridge
-from export_pipeline.vendors.laserfiche import importing as laserfiche
-from export_pipeline.vendors.laserfiche import login as laserfiche_login
+from export_pipeline.vendors.copyleaks.login import VENDOR
+from export_pipeline.workflow.formats import format_of
 from export_pipeline.workflow.history import find_named, read_history
-from export_pipeline.workflow.importing import Format, Imported, import_scans, require_account
-
-FORMATS = {
-    name: Format(name, lines.FIELDS, lines.read_line)
-    for name, lines in {
-        copyleaks_login.VENDOR: copyleaks,
-        hookbridge_client.VENDOR: hookbridge,
-        laserfiche_login.VENDOR: laserfiche,
-    }.items()
-}
-"""How each vendor's lines are read."""
+from export_pipeline.workflow.importing import Imported, import_scans, require_account
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Register scans and look at them."
@@ -60,7 +45,7 @@ def import_(
     file: File,
     vendor: Annotated[
         str, typer.Option("--vendor", metavar="NAME", help="Whose lines these are.")
-    ] = copyleaks_login.VENDOR,
+    ] = VENDOR,
     account: Annotated[
         str, typer.Option("--account", metavar="NAME", help="Whose scans, where no line says.")
     ] = DEFAULT_ACCOUNT,
@@ -84,15 +69,12 @@ def import_(
     imported = Imported()
     with open_home(home) as there, opened(file) as stream:
         require_account(account)
-        form = _format(vendor)
-        import_scans(there.ledger, form, stream, account=account, imported=imported)
+        form = format_of(vendor)
+        secret = there.settings.tombstone_secret
+        import_scans(
+            there.ledger, form, stream, account=account, secret=secret, imported=imported
+        )
         tell_imported(imported, there, vendor, as_json=as_json)
-
-
-def _format(vendor: str) -> Format:
-    if vendor not in FORMATS:
-        raise BadInput(f"--vendor: {vendor!r} is none: use {', '.join(FORMATS)}")
-    return FORMATS[vendor]
 
 
 @app.command(
@@ -186,6 +168,6 @@ def activate(
     """Bring a scan into Dagster's UI at the next tick, whatever its age and state."""
     with open_home(home) as there, there.ledger.write() as tx:
         scan = find_named(tx, scan_id, account, vendor)
-        registry.activate(tx, scan.id)
+        admission.activate(tx, scan.id)
     when = "is" if scan.admitted_at is not None else "appears at the next tick"
     say(f"{scan.key} {when} in the UI as the partition {scan.key.partition_key}")

@@ -12,10 +12,12 @@ import typer
 from export_pipeline.cli.home import OpenHome, open_home, read_settings
 from export_pipeline.cli.options import AsJson, Home, examples
 from export_pipeline.cli.output import emit, say
+from export_pipeline.demo.variables import sandbox_variables
 from export_pipeline.receiver.addresses import STATUS_PLACEHOLDER, Addresses
 from export_pipeline.receiver.server import serve as serve_receiver
 from export_pipeline.sandbox import Announcement, CopyleaksOptions, SandboxOptions
 from export_pipeline.sandbox import serve as serve_sandbox
+from export_pipeline.sandbox.cloudconvert import CloudConvertOptions
 from export_pipeline.sandbox.hookbridge import HookBridgeOptions
 from export_pipeline.sandbox.laserfiche import LaserficheOptions
 
@@ -31,19 +33,6 @@ SANDBOX_EPILOG = examples(
 RECEIVER_EPILOG = examples(
     "export-pipeline receiver --host 0.0.0.0 --port 8484", "export-pipeline receiver --webhooks"
 )
-_VARIABLES = {
-    "EXPORT_COPYLEAKS_API_URL": "copyleaks_api",
-    "EXPORT_COPYLEAKS_LOGIN_URL": "copyleaks_identity",
-    "EXPORT_COPYLEAKS_EMAIL": "copyleaks_email",
-    "EXPORT_COPYLEAKS_KEY": "copyleaks_key",
-    "EXPORT_LASERFICHE_URL": "laserfiche",
-    "EXPORT_LASERFICHE_REPOSITORY": "laserfiche_repository",
-    "EXPORT_LASERFICHE_USERNAME": "laserfiche_username",
-    "EXPORT_LASERFICHE_PASSWORD": "laserfiche_password",
-    "EXPORT_HOOKBRIDGE_API_URL": "hookbridge",
-    "EXPORT_HOOKBRIDGE_KEY": "hookbridge_key",
-}
-
 Host = Annotated[str, typer.Option("--host", help="Address to listen at.", show_default=True)]
 
 
@@ -80,23 +69,16 @@ def sandbox(
         copyleaks=chosen,
         hookbridge=HookBridgeOptions(pace=pace),
         laserfiche=LaserficheOptions(pace=pace),
+        cloudconvert=CloudConvertOptions(pace=pace),
     )
     with suppress(KeyboardInterrupt):
         serve_sandbox(host, port, options, lambda told: _announce(told, options))
 
 
 def _announce(told: Announcement, options: SandboxOptions) -> None:
+    variables = sandbox_variables(told, options)
     lines = [json.dumps(told)]
-    lines += [f"export {name}={shlex.quote(told[key])}" for name, key in _VARIABLES.items()]
-    if options.copyleaks.pace == "fast":
-        limits = options.copyleaks.limits
-        lines.append(f"export EXPORT_COPYLEAKS_EXPORTS_PER_MINUTE={limits.exports_per_minute}")
-        lines.append(f"export EXPORT_COPYLEAKS_REQUESTS_PER_SECOND={limits.requests_per_second}")
-        requests = options.hookbridge.limits.requests_per_minute
-        lines.append(f"export EXPORT_HOOKBRIDGE_REQUESTS_PER_MINUTE={requests}")
-        repository = options.laserfiche.limits
-        lines.append(f"export EXPORT_LASERFICHE_EXPORTS_PER_MINUTE={repository.exports_per_minute}")
-        lines.append(f"export EXPORT_LASERFICHE_CALLS_PER_MINUTE={repository.calls_per_minute}")
+    lines += [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
     sys.stdout.write("\n".join(lines) + "\n")
     sys.stdout.flush()
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from export_pipeline.errors import ExportPipelineError
 
@@ -58,7 +59,7 @@ class Child:
                 start_new_session=True,
             )
 
-    def announcement(self, pause: Pause) -> dict[str, str]:
+    def announcement(self, pause: Pause) -> dict[str, Any]:
         """The JSON object with which it says that it serves.
 
         Raises:
@@ -69,7 +70,7 @@ class Child:
             self.require_running()
             for line in self.log.read_text(errors="replace").splitlines(keepends=True):
                 if line.startswith("{") and line.endswith("\n"):
-                    found: dict[str, str] = json.loads(line)
+                    found: dict[str, Any] = json.loads(line)
                     return found
             pause(POLL_SECONDS)
         raise ServerFailed(f"{self.name} did not start in {START_SECONDS:.0f} s: see {self.log}")

@@ -20,7 +20,7 @@ nux: {enabled: false}
 run_coordinator:
   module: dagster.core.run_coordinator
   class: QueuedRunCoordinator
-  config: {max_concurrent_runs: 4, dequeue_interval_seconds: 1}
+  config: {max_concurrent_runs: 10, dequeue_interval_seconds: 1}
 run_monitoring: {enabled: true, start_timeout_seconds: 60, poll_interval_seconds: 15}
 sensors: {use_threads: true, num_workers: 4}
 """

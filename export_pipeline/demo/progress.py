@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from export_pipeline.ledger import generations, orders, registry, summary
 from export_pipeline.ledger.database import Tx
 from export_pipeline.ledger.rows import OrderState, Scan
-from export_pipeline.scans import DEFAULT_ACCOUNT, ScanKey
+from export_pipeline.scans import ScanKey
 
 UNREGISTERED = "not registered"
 
@@ -43,11 +43,11 @@ class Progress:
         return not self.unshown and self.settled == sum(self.states.values())
 
 
-def read_progress(tx: Tx, vendor: str, ids: Sequence[str]) -> Progress:
+def read_progress(tx: Tx, keys: Sequence[ScanKey]) -> Progress:
     """Read it."""
-    found = find(tx, vendor, ids)
+    found = find(tx, keys)
     files, size = generations.totals(tx)
-    by_state = orders.count_by_state(tx, vendor)
+    by_state = orders.count_by_state(tx)
     made = sum(by_state.values())
     return Progress(
         states=Counter(str(one.state) if one else UNREGISTERED for one in found.values()),
@@ -59,8 +59,7 @@ def read_progress(tx: Tx, vendor: str, ids: Sequence[str]) -> Progress:
     )
 
 
-def find(tx: Tx, vendor: str, ids: Sequence[str]) -> dict[str, Scan | None]:
+def find(tx: Tx, keys: Sequence[ScanKey]) -> dict[ScanKey, Scan | None]:
     """Each scan, None if it is not registered."""
-    keys = {one: ScanKey(vendor, DEFAULT_ACCOUNT, one) for one in ids}
-    found = registry.find_many(tx, list(keys.values()))
-    return {one: found.get(key) for one, key in keys.items()}
+    found = registry.find_many(tx, keys)
+    return {key: found.get(key) for key in keys}

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 
@@ -12,14 +13,22 @@ from export_pipeline.demo.archive import running_archive
 from export_pipeline.demo.child import POLL_SECONDS, Child, Pause
 from export_pipeline.demo.home import DemoHome, bare_environment
 from export_pipeline.demo.ports import LOOPBACK, free_ports
+from export_pipeline.demo.scans import Examples
+from export_pipeline.demo.variables import sandbox_variables
 from export_pipeline.receiver.addresses import Addresses
-from export_pipeline.sandbox import CopyleaksOptions, ScanSpec, sample_scans
-from export_pipeline.scans import DEFAULT_ACCOUNT
+from export_pipeline.sandbox import CopyleaksOptions, SandboxOptions, ScanSpec, sample_scans
+from export_pipeline.sandbox.hookbridge import HookBridgeOptions
+from export_pipeline.sandbox.laserfiche import LaserficheOptions
+from export_pipeline.scans import DEFAULT_ACCOUNT, ScanKey
 from export_pipeline.settings import HOME_VARIABLE
 
 VENDOR = "copyleaks"
 DEFINITIONS = "export_pipeline.definitions"
-PACE = CopyleaksOptions(pace="fast")
+PACE = SandboxOptions(
+    CopyleaksOptions(pace="fast"),
+    hookbridge=HookBridgeOptions(pace="fast"),
+    laserfiche=LaserficheOptions(pace="fast"),
+)
 SENSOR_SECONDS = 1
 PATIENCE_SECONDS = 8
 """So the completion that never comes is looked for within the demo."""
@@ -40,16 +49,20 @@ class Servers:
         control_url: where the sandbox is told what to do.
         webhook: where the sandbox posts the scans' own webhooks, and with which headers.
         archive: URL of the store.
+        examples: what the sandbox holds ready of the vendors that complete nothing by webhook.
+        variables: point the project at the servers.
     """
 
     ui_url: str
     control_url: str
     webhook: tuple[str, Sequence[tuple[str, str]]]
     archive: str
+    examples: Examples
+    variables: Mapping[str, str]
     children: Sequence[Child]
 
-    def complete_scans(self, count: int) -> list[str]:
-        """Make sample scans at the vendor, whose completed webhooks it posts; return their ids."""
+    def complete_scans(self, count: int) -> list[ScanKey]:
+        """Make sample scans at the vendor, whose completed webhooks it posts; return their keys."""
         url, headers = self.webhook
         specs: list[ScanSpec] = sample_scans(count, url, headers)
         ids = [spec.id for spec in specs]
@@ -59,7 +72,7 @@ class Servers:
                 ("scans/complete", {"ids": ids}),
             ):
                 client.post(f"{self.control_url}/{path}", json=body).raise_for_status()
-        return ids
+        return [ScanKey(VENDOR, DEFAULT_ACCOUNT, one) for one in ids]
 
     def wait_for_ui(self, pause: Pause) -> None:
         """Return once Dagster's page can be opened.
@@ -107,7 +120,7 @@ def running_servers(home: DemoHome, pause: Pause) -> Iterator[Servers]:
             return child
 
         archive = stack.enter_context(running_archive(home, pause))
-        sandbox = start("sandbox", "export_pipeline.sandbox", "--pace", PACE.pace)
+        sandbox = start("sandbox", "export_pipeline.sandbox", "--pace", PACE.copyleaks.pace)
         receiver = start(
             "receiver",
             *("export_pipeline.cli", "receiver", "--host", LOOPBACK, "--port", "0", "--json"),
@@ -132,20 +145,17 @@ def running_servers(home: DemoHome, pause: Pause) -> Iterator[Servers]:
             control_url=told["copyleaks_control"],
             webhook=(target.url, target.headers),
             archive=archive.url,
+            examples=told["examples"],
+            variables=variables,
             children=[*archive.children, sandbox, receiver, dagster],
         )
 
 
-def _variables(home: DemoHome, told: Mapping[str, str], receiver_url: str) -> dict[str, str]:
+def _variables(home: DemoHome, told: Mapping[str, Any], receiver_url: str) -> dict[str, str]:
     return {
         HOME_VARIABLE: str(home.path),
         "EXPORT_RECEIVER_URL": receiver_url,
-        "EXPORT_COPYLEAKS_API_URL": told["copyleaks_api"],
-        "EXPORT_COPYLEAKS_LOGIN_URL": told["copyleaks_identity"],
-        "EXPORT_COPYLEAKS_EMAIL": told["copyleaks_email"],
-        "EXPORT_COPYLEAKS_KEY": told["copyleaks_key"],
-        "EXPORT_COPYLEAKS_EXPORTS_PER_MINUTE": str(PACE.limits.exports_per_minute),
-        "EXPORT_COPYLEAKS_REQUESTS_PER_SECOND": str(PACE.limits.requests_per_second),
+        **sandbox_variables(told, PACE),
         "EXPORT_SENSOR_SECONDS": str(SENSOR_SECONDS),
         "EXPORT_ORDER_PATIENCE": str(PATIENCE_SECONDS),
     }

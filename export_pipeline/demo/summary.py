@@ -7,6 +7,7 @@ from export_pipeline.demo.progress import find
 from export_pipeline.ledger import generations, orders, registry
 from export_pipeline.ledger.database import Tx
 from export_pipeline.ledger.rows import OrderState, Scan, ScanState
+from export_pipeline.scans import ScanKey
 
 
 @dataclass(frozen=True)
@@ -43,22 +44,20 @@ class Summary:
         return self.failed == 0 and len(told) == self.partial
 
 
-def read_summary(
-    tx: Tx, vendor: str, ids: Sequence[str], *, archive: str, seconds: float
-) -> Summary:
+def read_summary(tx: Tx, keys: Sequence[ScanKey], *, archive: str, seconds: float) -> Summary:
     """Read it from the ledger."""
-    found = find(tx, vendor, ids)
+    found = find(tx, keys)
     states = [scan.state if scan else None for scan in found.values()]
     archived, partial = states.count(ScanState.ARCHIVED), states.count(ScanState.PARTIAL)
     files, size = generations.totals(tx)
     return Summary(
-        scans=len(ids),
+        scans=len(keys),
         archived=archived,
         partial=partial,
-        failed=len(ids) - archived - partial,
+        failed=len(keys) - archived - partial,
         problems=[
-            Problem(one, _reason(tx, scan))
-            for one, scan in found.items()
+            Problem(key.scan, _reason(tx, scan))
+            for key, scan in found.items()
             if scan is None or scan.state != ScanState.ARCHIVED
         ],
         artifacts=files,

@@ -22,6 +22,7 @@ from export_pipeline_tests.workflow.proofs import prove
 from export_pipeline_tests.workflow.world import World, world
 
 SCANS = [f"essay-{number:02}" for number in range(50)]
+KEYS = [ScanKey("copyleaks", "default", scan) for scan in SCANS]
 RESULTS = 2
 ARTIFACTS = RESULTS + 5
 KILLED_WHEN_SETTLED = (8, 20, 32)
@@ -59,7 +60,7 @@ class Killing:
     files: Files = field(default_factory=dict)
 
     def progress(self) -> Progress:
-        return self.place.look(read_progress, "copyleaks", SCANS)
+        return self.place.look(read_progress, KEYS)
 
     def until(self, condition: Callable[[], bool]) -> None:
         end = time.monotonic() + GIVE_UP_SECONDS
@@ -142,7 +143,7 @@ def test_no_complete_artifact_is_moved_again(killing: Killing) -> None:
 
 
 def test_dagster_shows_each_bag_and_holds_no_killed_run_for_started(killing: Killing) -> None:
-    keys = {ScanKey("copyleaks", "default", scan).partition_key for scan in SCANS}
+    keys = {key.partition_key for key in KEYS}
     with killing.daemon.instance() as instance:
         assert instance.get_materialized_partitions(dg.AssetKey(["copyleaks", "bag"])) == keys
         orphans = [instance.get_run_by_id(one).status for one in killing.orphans]

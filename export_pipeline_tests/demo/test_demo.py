@@ -1,5 +1,6 @@
 import json
 import signal
+from collections import Counter
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -18,6 +19,8 @@ from export_pipeline_tests.demo.command import (
 )
 
 SCANS = 12
+OTHERS = ("hookbridge", "laserfiche")
+COPYLEAKS = SCANS - len(OTHERS)
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +44,12 @@ def test_every_scan_is_archived_the_hard_ones_too(demo):
     assert (told["scans"], told["archived"], told["partial"]) == (SCANS, SCANS, 0)
     assert (told["failed"], told["problems"]) == (0, [])
     assert told["artifacts"] > 2_300
-    listed = {scan["scan"]: scan["state"] for scan in report(home, "scans", "list")["scans"]}
-    assert listed == {spec.id: "archived" for spec in sample_scans(SCANS)}
+    listed = report(home, "scans", "list")["scans"]
+    assert {scan["state"] for scan in listed} == {"archived"}
+    of_vendors = Counter(scan["vendor"] for scan in listed)
+    assert of_vendors == {"copyleaks": COPYLEAKS, **dict.fromkeys(OTHERS, 1)}
+    copyleaks = {scan["scan"] for scan in listed if scan["vendor"] == "copyleaks"}
+    assert copyleaks == {spec.id for spec in sample_scans(COPYLEAKS)}
 
 
 def test_each_hard_scan_went_its_hard_way(demo):
@@ -82,10 +89,14 @@ def test_dagster_shows_every_bag_and_no_failed_run(demo):
     home, _, _ = demo
 
     with dg.DagsterInstance.from_config(str(home / "dagster")) as instance:
-        shown = instance.get_materialized_partitions(dg.AssetKey(["copyleaks", "bag"]))
+        shown, *rest = (
+            instance.get_materialized_partitions(dg.AssetKey([vendor, "bag"]))
+            for vendor in ("copyleaks", *OTHERS)
+        )
         states = {run.status for run in instance.get_runs()}
 
-    specs = sample_scans(SCANS)
+    specs = sample_scans(COPYLEAKS)
+    assert [len(keys) for keys in rest] == [1] * len(OTHERS)
     assert shown == {ScanKey("copyleaks", "default", spec.id).partition_key for spec in specs}
     assert states == {dg.DagsterRunStatus.SUCCESS}
 

@@ -21,6 +21,9 @@ EXAMPLES: tuple[dict[str, str], ...] = (
 )
 """Ready exports of the day before: everything sent, what failed of it, everything received."""
 
+COMPLETED_SECONDS = 60.0
+"""Age at which an export is completed for certain."""
+
 
 class HookBridgeVendor:
     """The vendor with its control routes and its ready exports."""
@@ -66,8 +69,11 @@ class HookBridgeVendor:
         """Nothing goes on in the background."""
 
     def _example(self, filters: Mapping[str, str]) -> str:
+        """Make one as of midnight, so that its id is the same all day."""
         now = self._hookbridge.clock.now()
-        today = datetime.fromtimestamp(now, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        today = datetime.fromtimestamp(now - COMPLETED_SECONDS, UTC).replace(
+            hour=0, minute=0, second=0, microsecond=0
+        )
         window = {"start_time": shown(today - timedelta(days=1)), "end_time": shown(today)}
-        spec = ExportSpec({**window, **filters})
+        spec = ExportSpec({**window, **filters}, age_seconds=now - today.timestamp())
         return self._hookbridge.exports.create(spec, self._hookbridge.options, now).id
