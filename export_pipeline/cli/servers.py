@@ -15,11 +15,8 @@ from export_pipeline.cli.output import emit, say
 from export_pipeline.demo.variables import sandbox_variables
 from export_pipeline.receiver.addresses import STATUS_PLACEHOLDER, Addresses
 from export_pipeline.receiver.server import serve as serve_receiver
-from export_pipeline.sandbox import Announcement, CopyleaksOptions, SandboxOptions
+from export_pipeline.sandbox import Announcement, Pace, SandboxOptions
 from export_pipeline.sandbox import serve as serve_sandbox
-from export_pipeline.sandbox.cloudconvert import CloudConvertOptions
-from export_pipeline.sandbox.hookbridge import HookBridgeOptions
-from export_pipeline.sandbox.laserfiche import LaserficheOptions
 
 LOOPBACK = "127.0.0.1"
 COMPLETED = "completed"
@@ -41,7 +38,7 @@ def sandbox(
     host: Host = LOOPBACK,
     port: Annotated[int, typer.Option("--port", help="Port; 0 takes a free one.")] = 0,
     pace: Annotated[
-        Literal["documented", "fast"],
+        Pace,
         typer.Option("--pace", help="The vendor's limits, or none that a test would feel."),
     ] = "documented",
     success: Annotated[
@@ -64,13 +61,7 @@ def sandbox(
     environment variables that point the project at them. Stop it with Ctrl-C.
     """
     read_settings(home)
-    chosen = CopyleaksOptions(pace=pace, success=success, reuse=reuse, absent=absent)
-    options = SandboxOptions(
-        copyleaks=chosen,
-        hookbridge=HookBridgeOptions(pace=pace),
-        laserfiche=LaserficheOptions(pace=pace),
-        cloudconvert=CloudConvertOptions(pace=pace),
-    )
+    options = SandboxOptions.at(pace, success=success, reuse=reuse, absent=absent)
     with suppress(KeyboardInterrupt):
         serve_sandbox(host, port, options, lambda told: _announce(told, options))
 
@@ -114,6 +105,7 @@ def receiver(
                 port=port,
                 ready=lambda url: _tell_ready(url, as_json=as_json),
                 signed={one.name: one.signed for one in there.vendors.values() if one.signed},
+                readers={one.name: one.read_registration for one in there.vendors.values()},
             )
 
 

@@ -16,19 +16,13 @@ from export_pipeline.demo.ports import LOOPBACK, free_ports
 from export_pipeline.demo.scans import Examples
 from export_pipeline.demo.variables import sandbox_variables
 from export_pipeline.receiver.addresses import Addresses
-from export_pipeline.sandbox import CopyleaksOptions, SandboxOptions, ScanSpec, sample_scans
-from export_pipeline.sandbox.hookbridge import HookBridgeOptions
-from export_pipeline.sandbox.laserfiche import LaserficheOptions
+from export_pipeline.sandbox import SandboxOptions, ScanSpec, sample_scans
 from export_pipeline.scans import DEFAULT_ACCOUNT, ScanKey
 from export_pipeline.settings import HOME_VARIABLE
 
 VENDOR = "copyleaks"
 DEFINITIONS = "export_pipeline.definitions"
-PACE = SandboxOptions(
-    CopyleaksOptions(pace="fast"),
-    hookbridge=HookBridgeOptions(pace="fast"),
-    laserfiche=LaserficheOptions(pace="fast"),
-)
+PACE = SandboxOptions.at("fast")
 SENSOR_SECONDS = 1
 PATIENCE_SECONDS = 8
 """So the completion that never comes is looked for within the demo."""

@@ -16,6 +16,10 @@ _NAMES = {
     "EXPORT_LASERFICHE_PASSWORD": "laserfiche_password",
     "EXPORT_HOOKBRIDGE_API_URL": "hookbridge",
     "EXPORT_HOOKBRIDGE_KEY": "hookbridge_key",
+    "EXPORT_CLOUDCONVERT_API_URL": "cloudconvert",
+    "EXPORT_CLOUDCONVERT_SYNC_URL": "cloudconvert_sync",
+    "EXPORT_CLOUDCONVERT_KEY": "cloudconvert_key",
+    "EXPORT_CLOUDCONVERT_WEBHOOK_SECRET": "cloudconvert_webhook_secret",
 }
 
 
@@ -30,10 +34,12 @@ def sandbox_variables(told: Mapping[str, Any], options: SandboxOptions) -> dict[
 
 def _limits(options: SandboxOptions) -> dict[str, str]:
     copyleaks, laserfiche = options.copyleaks.limits, options.laserfiche.limits
+    cloudconvert = options.cloudconvert.limits
     return {
         "EXPORT_COPYLEAKS_EXPORTS_PER_MINUTE": str(copyleaks.exports_per_minute),
         "EXPORT_COPYLEAKS_REQUESTS_PER_SECOND": str(copyleaks.requests_per_second),
         "EXPORT_HOOKBRIDGE_REQUESTS_PER_MINUTE": str(options.hookbridge.limits.requests_per_minute),
         "EXPORT_LASERFICHE_EXPORTS_PER_MINUTE": str(laserfiche.exports_per_minute),
         "EXPORT_LASERFICHE_CALLS_PER_MINUTE": str(laserfiche.calls_per_minute),
+        "EXPORT_CLOUDCONVERT_REQUESTS_PER_MINUTE": str(cloudconvert.requests_per_minute),
     }

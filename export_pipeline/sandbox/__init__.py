@@ -3,7 +3,7 @@
 It imports nothing from the rest of the package.
 """
 
-from export_pipeline.sandbox.app import SandboxOptions
+from export_pipeline.sandbox.app import Pace, SandboxOptions
 from export_pipeline.sandbox.clock import Clock, RealClock, SteppedClock
 from export_pipeline.sandbox.copyleaks import Account, CopyleaksOptions, ScanSpec, sample_scans
 from export_pipeline.sandbox.server import Announcement, Sandbox, run, serve
@@ -13,6 +13,7 @@ __all__ = [
     "Announcement",
     "Clock",
     "CopyleaksOptions",
+    "Pace",
     "RealClock",
     "Sandbox",
     "SandboxOptions",

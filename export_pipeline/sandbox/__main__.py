@@ -4,8 +4,6 @@ import argparse
 
 from export_pipeline.sandbox.app import SandboxOptions
 from export_pipeline.sandbox.copyleaks.options import CHOICES, CopyleaksOptions
-from export_pipeline.sandbox.hookbridge import HookBridgeOptions
-from export_pipeline.sandbox.laserfiche.options import LaserficheOptions
 from export_pipeline.sandbox.server import LOOPBACK, run
 
 
@@ -21,9 +19,7 @@ def main() -> None:
     parser.add_argument("--no-retry-after", dest="retry_after", action="store_false")
     given = vars(parser.parse_args())
     host, port = given.pop("host"), given.pop("port")
-    hookbridge = HookBridgeOptions(pace=given["pace"])
-    laserfiche = LaserficheOptions(pace=given["pace"])
-    run(host, port, SandboxOptions(CopyleaksOptions(**given), hookbridge, laserfiche))
+    run(host, port, SandboxOptions.at(**given))
 
 
 if __name__ == "__main__":

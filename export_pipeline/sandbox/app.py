@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from export_pipeline.sandbox.clock import Clock
+from export_pipeline.sandbox.cloudconvert.options import CloudConvertOptions
+from export_pipeline.sandbox.cloudconvert.vendor import CloudConvertVendor
 from export_pipeline.sandbox.copyleaks.options import CopyleaksOptions
 from export_pipeline.sandbox.copyleaks.vendor import CopyleaksVendor
 from export_pipeline.sandbox.files import has_two_credentials, two_credentials
@@ -19,6 +21,9 @@ from export_pipeline.sandbox.laserfiche.vendor import LaserficheVendor
 from export_pipeline.sandbox.routing import Handler, Router
 from export_pipeline.sandbox.vendor import Origins, SandboxVendor
 
+Pace = Literal["documented", "fast"]
+"""The vendors' limits as documented, or none that a test would feel."""
+
 
 @dataclass(frozen=True)
 class SandboxOptions:
@@ -27,6 +32,17 @@ class SandboxOptions:
     copyleaks: CopyleaksOptions = field(default_factory=CopyleaksOptions)
     hookbridge: HookBridgeOptions = field(default_factory=HookBridgeOptions)
     laserfiche: LaserficheOptions = field(default_factory=LaserficheOptions)
+    cloudconvert: CloudConvertOptions = field(default_factory=CloudConvertOptions)
+
+    @classmethod
+    def at(cls, pace: Pace, **copyleaks: Any) -> Self:
+        """All vendors at one pace; `copyleaks` are further options of that one."""
+        return cls(
+            CopyleaksOptions(pace=pace, **copyleaks),
+            HookBridgeOptions(pace=pace),
+            LaserficheOptions(pace=pace),
+            CloudConvertOptions(pace=pace),
+        )
 
 
 def open_vendors(options: SandboxOptions, clock: Clock, origins: Origins) -> list[SandboxVendor]:
@@ -35,6 +51,7 @@ def open_vendors(options: SandboxOptions, clock: Clock, origins: Origins) -> lis
         CopyleaksVendor(options.copyleaks, clock, origins),
         HookBridgeVendor(options.hookbridge, clock, origins),
         LaserficheVendor(options.laserfiche, clock, origins),
+        CloudConvertVendor(options.cloudconvert, clock, origins),
     ]
 
 

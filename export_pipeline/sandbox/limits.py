@@ -39,6 +39,11 @@ class SlidingWindows:
             self._calls[account, limit.name].append(now)
         return None
 
+    def left(self, account: str, limit: Limit) -> int:
+        """How many calls of the limit are allowed now."""
+        self._wait(account, limit, self._clock.now())
+        return max(limit.calls - len(self._calls[account, limit.name]), 0)
+
     def _wait(self, account: str, limit: Limit, now: float) -> float:
         calls = self._calls[account, limit.name]
         while calls and now - calls[0] >= limit.seconds:

@@ -87,6 +87,12 @@ class VendorConformance:
         assert bench.arrived() == [(placement.scan.scan, named)]
         assert receipt.request_id
 
+    def test_the_quotas_of_an_account_without_credentials_are_told(
+        self, bench: VendorBench
+    ) -> None:
+        """`status` shows the queue of an account whose credentials are not set here."""
+        assert bench.vendor.quotas("no-such-account") == bench.vendor.quotas("default")
+
     def test_a_scan_that_the_vendor_lacks_is_gone_for_good(self, bench: VendorBench) -> None:
         placement = bench.lacking()
         error = failing(bench, placement)

@@ -73,6 +73,11 @@ class Shown(NamedTuple):
     request_id: str | None
 
 
+def request_quotas(options: HookBridgeOptions) -> Sequence[Quota]:
+    """The limit on all calls of a project (FACTS 3.1)."""
+    return (Quota("requests per minute", options.requests_per_minute, 60),)
+
+
 class HookBridgeClient:
     """The calls of one account. Every error keeps the vendor's request id."""
 
@@ -92,9 +97,7 @@ class HookBridgeClient:
         self._http = http
         self._clock = clock
         self._sleep = sleep
-        self.quotas: Sequence[Quota] = (
-            Quota("requests per minute", options.requests_per_minute, 60),
-        )
+        self._quotas = request_quotas(options)
 
     def call(self, doing: str, scan: str | None = None, *, again: str = "") -> Call:
         """A call of this account, as its errors name it; see `Call`."""
@@ -212,7 +215,7 @@ class HookBridgeClient:
     ) -> Answer:
         if claimed is None:
             await wait_turn(
-                self._ledger, call, self.quotas, longest_seconds=TURN_SECONDS, sleep=self._sleep
+                self._ledger, call, self._quotas, longest_seconds=TURN_SECONDS, sleep=self._sleep
             )
         elif not claimed():
             raise TurnMissed(f"{call.doing} was not sent: the turn claimed for it had passed")

@@ -1,13 +1,13 @@
 """The vendor's own JavaScript client, unchanged, finds in the sandbox what it expects."""
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from export_pipeline_tests.sandbox.laserfiche.api import Api
+from export_pipeline_tests.sandbox.node import require_package
 
 PACKAGE = "@laserfiche/lf-repository-api-client-v2"
 VERSION = "1.3.0"
@@ -17,15 +17,7 @@ PAGES = [["Contract", "Invoice 2026-001", "Minutes"], ["Plans"]]
 
 @pytest.fixture(scope="module")
 def root() -> str:
-    """Where npm has its global packages."""
-    get = f"npm install --global {PACKAGE}@{VERSION}"
-    if not (shutil.which("node") and shutil.which("npm")):
-        pytest.skip(f"needs Node.js 20.6 or newer with npm, then `{get}`")
-    found = subprocess.run(["npm", "root", "--global"], capture_output=True, text=True, check=True)
-    package = Path(found.stdout.strip(), PACKAGE, "package.json")
-    if not package.exists() or json.loads(package.read_text())["version"] != VERSION:
-        pytest.skip(f"needs `{get}`")
-    return found.stdout.strip()
+    return require_package(PACKAGE, VERSION)
 
 
 def test_everything_that_it_asks_for_is_answered_as_it_expects(api: Api, root: str) -> None:

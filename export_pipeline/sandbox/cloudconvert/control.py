@@ -1,0 +1,72 @@
+"""What a test or a demo may do to this CloudConvert; no part of the vendor's API."""
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from export_pipeline.sandbox.cloudconvert.app import App
+from export_pipeline.sandbox.cloudconvert.cloudconvert import CloudConvert
+from export_pipeline.sandbox.cloudconvert.making import JobSpec, make
+from export_pipeline.sandbox.cloudconvert.options import changed
+from export_pipeline.sandbox.plain import BareError, checked
+from export_pipeline.sandbox.routing import Handler
+
+
+class Control:
+    """Handlers below `/sandbox/cloudconvert`; a wrong body is a 400 with the reason as text."""
+
+    def __init__(self, vendor: CloudConvert, app: App) -> None:
+        self._vendor = vendor
+        self._app = app
+
+    def routes(self) -> dict[str, Handler]:
+        """The paths of the control API."""
+        return {
+            "POST /jobs": self.add,
+            "POST /tasks/{id}/expire": self.expire,
+            "GET /stats": self.stats,
+            "POST /options": self.change,
+            "POST /faults": self.plan_faults,
+        }
+
+    async def add(self, request: Request, _: dict[str, str]) -> Response:
+        """Make finished jobs from a list of specs; the answer is each one's id and its tasks'."""
+        body = await request.json()
+        specs = checked(lambda: [JobSpec.from_json(item) for item in body])
+        made = [make(self._vendor, spec) for spec in specs]
+        told = [{"id": job.id, "tasks": [task.id for task in job.tasks]} for job in made]
+        return JSONResponse({"jobs": told}, 201)
+
+    async def expire(self, _: Request, params: dict[str, str]) -> Response:
+        """End a task's time now, as if 24 hours had passed."""
+        task = self._vendor.shelf.any_task(params["id"])
+        if task is None:
+            raise BareError(404, "there is no such task")
+        self._vendor.shelf.remove_task(task)
+        return Response(status_code=204)
+
+    async def stats(self, _request: Request, _: dict[str, str]) -> Response:
+        """All counters."""
+        return JSONResponse(stats_of(self._vendor, self._app))
+
+    async def change(self, request: Request, _: dict[str, str]) -> Response:
+        """Change options from now on."""
+        body = await request.json()
+        self._vendor.options = checked(lambda: changed(self._vendor.options, body))
+        return Response(status_code=204)
+
+    async def plan_faults(self, request: Request, _: dict[str, str]) -> Response:
+        """Let the next calls, tasks, files and webhooks named meet their faults, one each."""
+        body = await request.json()
+        checked(lambda: self._vendor.faults.plan(body))
+        return Response(status_code=204)
+
+
+def stats_of(vendor: CloudConvert, app: App) -> dict[str, Any]:
+    """Its counters, 429s given by limit, and how much work goes on in the background."""
+    return {
+        **vendor.stats.as_json(),
+        "limited": dict(app.entrance.windows.violations),
+        "working": len(vendor.background),
+    }
