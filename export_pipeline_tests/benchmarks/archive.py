@@ -12,26 +12,16 @@ from rich.console import Console
 from rich.table import Table
 
 from export_pipeline.ledger import generations, registry
-from export_pipeline.receiver.addresses import Addresses
 from export_pipeline.sandbox.copyleaks.scans import Scan
 from export_pipeline_tests.benchmarks.backfill import launch
 from export_pipeline_tests.benchmarks.home import Home, home, until
 from export_pipeline_tests.benchmarks.naive import PARTITIONS, SCANS, SINK, VENDOR
 from export_pipeline_tests.benchmarks.processes import Process
-from export_pipeline_tests.benchmarks.samples import ARTIFACTS, scans
+from export_pipeline_tests.benchmarks.samples import scans
+from export_pipeline_tests.benchmarks.subjects import SUBJECTS, Subject, register
 
 NAIVE_SCANS = 20
 NAIVE_AT_ONCE = 2
-ASSETS = (
-    "order",
-    "results",
-    "crawled_version",
-    "pdf_report",
-    "ai_detection",
-    "writing_feedback",
-    "overview",
-    "bag",
-)
 _OPEN = "SELECT count(*) FROM scans WHERE state NOT IN ('archived', 'partial', 'failed', 'expired')"
 _UNSHOWN = "SELECT count(*) FROM reports WHERE reported_at IS NULL"
 
@@ -67,39 +57,38 @@ class Measured:
         return self.cpu_seconds / self.scans
 
 
-def jobs(count: int) -> Measured:
+def jobs(subject: Subject, count: int) -> Measured:
     """The op jobs, each a run in a process of its own as the daemon starts them."""
-    with home() as place:
-        register(place, count)
+    with home(subject.vendor) as place:
+        register(place, subject, count)
         began, receiver_cpu = time.time(), place.receiver.cpu_seconds()
-        verbs = ("queue", "send", "collect")
-        runs = [place.start_job(f"copyleaks_{verb}") for verb in verbs]
+        runs = [place.start_job(f"{subject.vendor}_{verb}") for verb in subject.verbs]
         wait_until_shown(place, runs)
         seconds = time.time() - began
         used = [run.finish() for run in runs]
-        shares = {verb: one.cpu_seconds for verb, one in zip(verbs, used, strict=True)}
+        shares = {verb: one.cpu_seconds for verb, one in zip(subject.verbs, used, strict=True)}
         shares["receiver"] = place.receiver.cpu_seconds() - receiver_cpu
-        require_archived(place, count)
+        require_archived(place, subject, count)
         peak = max(one.peak_mb for one in used)
         first, cpu = first_sealed(place) - began, sum(shares.values())
         return Measured("jobs", count, seconds, first, cpu, peak, shares)
 
 
-def backfill(count: int) -> Measured:
+def backfill(subject: Subject, count: int) -> Measured:
     """A backfill of the partitioned assets under a real `dagster dev`, sensors on."""
-    with home() as place:
-        keys = register(place, count)
-        with launch(place, ASSETS, keys) as launched:
+    with home(subject.vendor) as place:
+        keys = register(place, subject, count)
+        with launch(place, subject.vendor, subject.assets, keys) as launched:
             wait_until_shown(place, [launched.dagster], launched.look)
             seconds = time.time() - launched.began
             cpu = launched.cpu_seconds()
-        require_archived(place, count)
+        require_archived(place, subject, count)
         first = first_sealed(place) - launched.began
         return Measured("backfill", count, seconds, first, cpu, launched.peak_mb)
 
 
-def floor(count: int) -> Measured:
-    """The plain script."""
+def floor(_: Subject, count: int) -> Measured:
+    """The plain script, which knows Copyleaks alone."""
     with home() as place:
         arguments = _plain(place, count)
         script = place.start("export_pipeline_tests.benchmarks.floor", *arguments)
@@ -110,7 +99,7 @@ def floor(count: int) -> Measured:
         )
 
 
-def naive(count: int) -> Measured:
+def naive(_: Subject, count: int) -> Measured:
     """One Dagster run per scan, two at a time; without what a daemon adds to each."""
     count = min(count, NAIVE_SCANS)
     with home() as place:
@@ -149,13 +138,6 @@ def _plain(place: Home, count: int) -> list[str]:
     return [json.dumps(place.sandbox), str(place.path), str(listed)]
 
 
-def register(place: Home, count: int) -> list[str]:
-    """Register the scans by their webhooks, through the receiver; return their partition keys."""
-    addresses = Addresses(place.settings.receiver_url, place.settings.secrets)
-    target = addresses.scan_webhook("copyleaks", "default")
-    return place.register(scans(count, target.url, tuple(target.headers)))
-
-
 def wait_until_shown(
     place: Home, processes: Sequence[Process], look: Callable[[], None] = lambda: None
 ) -> None:
@@ -174,7 +156,7 @@ def first_sealed(place: Home) -> float:
     return place.count("SELECT min(sealed_at) FROM generations")
 
 
-def require_archived(place: Home, count: int) -> None:
+def require_archived(place: Home, subject: Subject, count: int) -> None:
     """Refuse figures of a run that did not archive everything or does not show it.
 
     Raises:
@@ -185,15 +167,15 @@ def require_archived(place: Home, count: int) -> None:
         files = generations.totals(tx)[0]
     with place.instance() as instance:
         shown = {
-            name: len(instance.get_materialized_partitions(dg.AssetKey(["copyleaks", name])))
-            for name in ASSETS
+            name: len(instance.get_materialized_partitions(dg.AssetKey([subject.vendor, name])))
+            for name in subject.assets
         }
-    expected = {"archived": count}, count * ARTIFACTS, dict.fromkeys(ASSETS, count)
+    expected = {"archived": count}, count * subject.artifacts, dict.fromkeys(subject.assets, count)
     if (states, files, shown) != expected:
         raise RuntimeError(f"not all was archived: {states}, {files} files, shown {shown}")
 
 
-PARTS: dict[str, Callable[[int], Measured]] = {
+PARTS: dict[str, Callable[[Subject, int], Measured]] = {
     "jobs": jobs,
     "backfill": backfill,
     "floor": floor,
@@ -206,23 +188,27 @@ def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="benchmarks archive", description=__doc__)
     parser.add_argument("--scans", type=int, default=1_000)
     parser.add_argument("--parts", default=",".join(PARTS), help="comma-separated")
+    parser.add_argument("--vendor", choices=SUBJECTS, default="copyleaks")
     parser.add_argument("--json", action="store_true", help="one object instead of a table")
     given = parser.parse_args(arguments)
-    measured = [PARTS[part](given.scans) for part in given.parts.split(",")]
+    subject = SUBJECTS[given.vendor]
+    measured = [PARTS[part](subject, given.scans) for part in given.parts.split(",")]
     load = os.getloadavg()
     if given.json:
-        print(json.dumps({"parts": [_as_json(one) for one in measured], "load": load}))
+        parts = [_as_json(one) for one in measured]
+        print(json.dumps({"vendor": subject.vendor, "parts": parts, "load": load}))
     else:
-        _show(measured, load)
+        _show(subject, measured, load)
 
 
 def _as_json(one: Measured) -> dict[str, float | str]:
     return {**asdict(one), "per_minute": one.per_minute, "cpu_per_scan": one.cpu_per_scan}
 
 
-def _show(measured: Sequence[Measured], load: Sequence[float]) -> None:
+def _show(subject: Subject, measured: Sequence[Measured], load: Sequence[float]) -> None:
     columns = ("part", "scans", "scans/min", "CPU s/scan", "x floor", "first s", "peak MB of a run")
-    table = Table(*columns, title=f"archive, {ARTIFACTS} artifacts a scan")
+    title = f"archive: {subject.vendor}, {subject.artifacts} artifacts a scan"
+    table = Table(*columns, title=title)
     least = next((one.cpu_per_scan for one in measured if one.part == "floor"), None)
     for one in measured:
         table.add_row(
@@ -239,4 +225,5 @@ def _show(measured: Sequence[Measured], load: Sequence[float]) -> None:
     for one in measured:
         for name, seconds in one.shares.items():
             console.print(f"{one.part}: {name} {seconds / one.scans:.4f} CPU s/scan")
+    console.print(f"asked of jobs: at most {subject.cpu_seconds:.2f} CPU s/scan")
     console.print(f"load average {', '.join(f'{one:.1f}' for one in load)}; {os.cpu_count()} cores")

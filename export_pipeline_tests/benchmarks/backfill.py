@@ -39,7 +39,9 @@ class Backfill:
 
 
 @contextmanager
-def launch(place: Home, assets: Sequence[str], keys: Sequence[str]) -> Iterator[Backfill]:
+def launch(
+    place: Home, vendor: str, assets: Sequence[str], keys: Sequence[str]
+) -> Iterator[Backfill]:
     """Start `dagster dev`, and launch a backfill of these assets over these partitions."""
     port = _free_port()
     url = f"http://127.0.0.1:{port}/graphql"
@@ -48,7 +50,7 @@ def launch(place: Home, assets: Sequence[str], keys: Sequence[str]) -> Iterator[
         until(lambda: _is_loaded(url))
         cpu = _cpu(place, dagster)
         began = time.time()
-        selection = [{"path": ["copyleaks", name]} for name in assets]
+        selection = [{"path": [vendor, name]} for name in assets]
         params = {"assetSelection": selection, "partitionNames": list(keys)}
         told = _ask(url, _MUTATION, {"b": params})["launchPartitionBackfill"]
         if told["__typename"] != "LaunchBackfillSuccess":

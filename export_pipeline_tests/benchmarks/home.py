@@ -3,7 +3,7 @@
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, chdir, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +14,10 @@ import dagster as dg
 import httpx
 
 import export_pipeline
-from export_pipeline.ledger import registry
+from export_pipeline.demo.variables import sandbox_variables
 from export_pipeline.ledger.database import Ledger
 from export_pipeline.ledger.home import make_ledger
-from export_pipeline.sandbox import ScanSpec
-from export_pipeline.sandbox.copyleaks.options import PACES
+from export_pipeline.sandbox import Pace, SandboxOptions, ScanSpec
 from export_pipeline.settings import Settings
 from export_pipeline.vendors.copyleaks.exports import Copyleaks
 from export_pipeline.workflow.register import read_registrations
@@ -33,7 +32,7 @@ POLL_SECONDS = 0.25
 
 @dataclass
 class Home:
-    """Where a benchmark works."""
+    """Where a benchmark works, with the sandbox of one vendor in view."""
 
     path: Path
     environment: dict[str, str]
@@ -41,6 +40,7 @@ class Home:
     ledger: Ledger
     sandbox: dict[str, str]
     receiver: Process
+    vendor: str = "copyleaks"
     started: int = 0
 
     def start(self, *arguments: str) -> Process:
@@ -54,14 +54,15 @@ class Home:
         target = ["-m", "export_pipeline.definitions", "-j", job]
         return self.start("dagster", "job", "execute", *target)
 
-    def control(self, path: str, body: Any) -> None:
-        """Tell the sandbox something."""
-        url = f"{self.sandbox['copyleaks_control']}/{path}"
-        httpx.post(url, json=body, timeout=60).raise_for_status()
+    def control(self, path: str, body: Any) -> Any:
+        """Tell the sandbox something; return its answer, None without one."""
+        url = f"{self.sandbox[f'{self.vendor}_control']}/{path}"
+        answer = httpx.post(url, json=body, timeout=60).raise_for_status()
+        return answer.json() if answer.content else None
 
     def stats(self) -> dict[str, Any]:
         """What the sandbox counted."""
-        answer = httpx.get(f"{self.sandbox['copyleaks_control']}/stats", timeout=60)
+        answer = httpx.get(f"{self.sandbox[f'{self.vendor}_control']}/stats", timeout=60)
         return dict(answer.json())
 
     def instance(self) -> dg.DagsterInstance:
@@ -69,8 +70,8 @@ class Home:
         with chdir(self.path):
             return dg.DagsterInstance.from_config(str(self.path))
 
-    def register(self, specs: list[ScanSpec]) -> list[str]:
-        """Make the scans at the vendor, register them by their webhooks, and add their partitions.
+    def complete(self, specs: list[ScanSpec]) -> None:
+        """Make the scans at Copyleaks and register them by their webhooks.
 
         As the sensor of these webhooks does, but ordering none.
         """
@@ -85,12 +86,13 @@ class Home:
             return self.count("SELECT count(*) FROM scans") == len(specs)
 
         until(is_done)
-        with self.ledger.write() as tx:
-            admitted = registry.admit(tx, "copyleaks", active_limit=len(specs), chunk=len(specs))
-        keys = [scan.key.partition_key for scan in admitted]
-        with self.instance() as instance:
-            instance.add_dynamic_partitions("copyleaks_scans", keys)
-        return keys
+
+    def bring_in(self, vendor: str, lines: Sequence[str]) -> None:
+        """Register scans by the command that imports them, one a line."""
+        file = self.path / "scans.jsonl"
+        file.write_text("".join(f"{line}\n" for line in lines))
+        command = ("export_pipeline.cli", "scans", "import", str(file), "--vendor", vendor)
+        self.start(*command).finish()
 
     def count(self, query: str) -> float:
         """The one number that a query on the ledger returns; 0 for none."""
@@ -112,7 +114,7 @@ def until(is_done: Callable[[], bool]) -> None:
 
 
 @contextmanager
-def home(pace: str = "fast", **variables: str) -> Iterator[Home]:
+def home(vendor: str = "copyleaks", pace: Pace = "fast", **variables: str) -> Iterator[Home]:
     """Start sandbox and receiver on a new folder; `variables` override the environment."""
     with ExitStack() as stack:
         path = Path(stack.enter_context(TemporaryDirectory(prefix="export-benchmark-")))
@@ -129,20 +131,14 @@ def home(pace: str = "fast", **variables: str) -> Iterator[Home]:
         receiver = stack.enter_context(Process(command, environment, path, path / "receiver.txt"))
         environment["EXPORT_RECEIVER_URL"] = receiver.first_line()
         settings = Settings.from_env(environment)
-        yield Home(path, environment, settings, ledger, addresses, receiver)
+        yield Home(path, environment, settings, ledger, addresses, receiver, vendor)
 
 
-def _environment(path: Path, addresses: dict[str, str], pace: str) -> dict[str, str]:
-    limits = PACES[pace]
+def _environment(path: Path, addresses: dict[str, str], pace: Pace) -> dict[str, str]:
     return {
         "PYTHONPATH": str(ROOT),
         "DAGSTER_HOME": str(path),
         "EXPORT_PIPELINE_HOME": str(path),
         "EXPORT_RECEIVER_SECRET": SECRET,
-        "EXPORT_COPYLEAKS_API_URL": addresses["copyleaks_api"],
-        "EXPORT_COPYLEAKS_LOGIN_URL": addresses["copyleaks_identity"],
-        "EXPORT_COPYLEAKS_EMAIL": addresses["copyleaks_email"],
-        "EXPORT_COPYLEAKS_KEY": addresses["copyleaks_key"],
-        "EXPORT_COPYLEAKS_EXPORTS_PER_MINUTE": str(limits.exports_per_minute),
-        "EXPORT_COPYLEAKS_REQUESTS_PER_SECOND": str(limits.requests_per_second),
+        **sandbox_variables(addresses, SandboxOptions.at(pace)),
     }
