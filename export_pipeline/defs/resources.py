@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import dagster as dg
+from pydantic import Field
 
 from export_pipeline.ledger.database import Ledger
 from export_pipeline.ledger.home import make_ledger
@@ -15,6 +17,7 @@ from export_pipeline.receiver.addresses import Addresses
 from export_pipeline.settings import Settings
 from export_pipeline.storage.open import open_store
 from export_pipeline.storage.store import Store
+from export_pipeline.vendors.cloudconvert.exports import CloudConvert
 from export_pipeline.vendors.copyleaks.exports import Copyleaks
 from export_pipeline.vendors.hookbridge.exports import HookBridge
 from export_pipeline.vendors.laserfiche.exports import Laserfiche
@@ -53,6 +56,20 @@ class LedgerResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         settings = self.settings.read()
         settings.make_home()
         return _ledger(settings.ledger_url)
+
+
+def secret(overrides: str) -> Any:
+    """Declare a field that Dagster's UI, a repr and a log never show.
+
+    Args:
+        overrides: the variable that it goes before.
+    """
+    return Field(
+        default=None,
+        description=f"Overrides {overrides}; set it by `EnvVar`.",
+        json_schema_extra={"dagster__is_secret": True},
+        repr=False,
+    )
 
 
 class Storage(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -124,6 +141,14 @@ class HookBridgeApi(VendorResource):
         return HookBridge(settings, ledger)
 
 
+class CloudConvertApi(VendorResource):
+    """CloudConvert's API (seed 003)."""
+
+    def vendor(self, settings: Settings, ledger: Ledger) -> Vendor:
+        """Make CloudConvert's client for the accounts in the environment."""
+        return CloudConvert(settings, ledger)
+
+
 def resources() -> dict[str, dg.ConfigurableResource]:  # type: ignore[type-arg]
     """All resources by the key under which assets and jobs ask for them."""
     settings = PipelineSettings()
@@ -136,6 +161,7 @@ def resources() -> dict[str, dg.ConfigurableResource]:  # type: ignore[type-arg]
         "copyleaks": CopyleaksApi(settings=settings, ledger=ledger, storage=storage),
         "laserfiche": LaserficheApi(settings=settings, ledger=ledger, storage=storage),
         "hookbridge": HookBridgeApi(settings=settings, ledger=ledger, storage=storage),
+        "cloudconvert": CloudConvertApi(settings=settings, ledger=ledger, storage=storage),
     }
 
 

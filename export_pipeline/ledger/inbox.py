@@ -63,6 +63,17 @@ def by_subject(tx: Tx, topic: str, subject: str) -> list[Letter]:
     return [_letter(row) for row in tx.all(query.order_by(inbox.c.id))]
 
 
+def is_kept(tx: Tx, vendor: str, account: str, topic: str, subject: str) -> bool:
+    """Whether a webhook of that subject came before."""
+    query = sa.select(inbox.c.id).where(
+        inbox.c.topic == topic,
+        inbox.c.subject == subject,
+        inbox.c.vendor == vendor,
+        inbox.c.account == account,
+    )
+    return tx.one_or_none(query.limit(1)) is not None
+
+
 def handled(tx: Tx, ids: Sequence[int]) -> int:
     """Mark webhooks as acted on; return how many nobody had acted on before."""
     return _close(tx, ids, "handled", "")
@@ -71,6 +82,11 @@ def handled(tx: Tx, ids: Sequence[int]) -> int:
 def reject(tx: Tx, letter_id: int, reason: str) -> None:
     """Set a webhook aside with the reason; `status` counts them, nothing deletes them."""
     _close(tx, [letter_id], "rejected", reason)
+
+
+def drop(tx: Tx, letter_id: int) -> None:
+    """Delete a webhook of what was forgotten."""
+    tx.run(sa.delete(inbox).where(inbox.c.id == letter_id))
 
 
 def count_rejected(tx: Tx) -> int:

@@ -1,7 +1,7 @@
 """Webhooks that their vendor signs: genuine by the vendor's own signature, not by our token."""
 
 from collections.abc import Collection, Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -23,6 +23,12 @@ class Signed(Protocol):
 
     def is_genuine(self, account: str, headers: Mapping[str, str], body: bytes) -> bool:
         """Whether a signature of the account is right for the body as it came."""
+
+    def order_of(self, event: Mapping[str, Any]) -> str | None:
+        """The order of ours that the webhook says has ended, None if it says no such thing."""
+
+    def name_of(self, event: Mapping[str, Any]) -> str:
+        """What it is about, in a few words: two of the same name are the same webhook."""
 
 
 def find_signed(signed: Mapping[str, Signed], request: Request) -> Signed:

@@ -4,6 +4,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from export_pipeline.ledger.database import Ledger
 from export_pipeline.settings import Settings
+from export_pipeline.storage.options import Variable, declared
+from export_pipeline.vendors.cloudconvert.exports import CloudConvert
+from export_pipeline.vendors.cloudconvert.options import CloudConvertAccount, CloudConvertOptions
 from export_pipeline.vendors.copyleaks.exports import Copyleaks
 from export_pipeline.vendors.hookbridge.exports import HookBridge
 from export_pipeline.vendors.hookbridge.options import HookBridgeAccount, HookBridgeOptions
@@ -18,7 +21,12 @@ from export_pipeline.vendors.options import (
 )
 from export_pipeline.vendors.vendor import Vendor
 
-_VENDORS: Sequence[Callable[[Settings, Ledger], Vendor]] = (Copyleaks, Laserfiche, HookBridge)
+_VENDORS: Sequence[Callable[[Settings, Ledger], Vendor]] = (
+    Copyleaks,
+    Laserfiche,
+    HookBridge,
+    CloudConvert,
+)
 
 
 def open_vendors(settings: Settings, ledger: Ledger) -> dict[str, Vendor]:
@@ -30,12 +38,13 @@ def open_vendors(settings: Settings, ledger: Ledger) -> dict[str, Vendor]:
 VARIABLES: Sequence[tuple[type[VendorOptions], type[VendorAccount]]] = (
     (HookBridgeOptions, HookBridgeAccount),
     (LaserficheOptions, LaserficheAccount),
+    (CloudConvertOptions, CloudConvertAccount),
 )
 """The options and the account of each vendor that keeps its own variables."""
 
 
-def vendor_variables(variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Every variable of those vendors with its meaning, of each account that is named.
+def vendor_variables(variables: Mapping[str, str]) -> Iterator[Variable]:
+    """Every variable of those vendors, of each account that is named.
 
     Raises:
         ConfigError: something is named that cannot be an account.
@@ -44,7 +53,5 @@ def vendor_variables(variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         prefix = options.prefix
         for name in account_names(prefix, variables):
             yield from account_variables(prefix, account, name)
-        yield f"{prefix}{ACCOUNTS}", "Names of further accounts"
-        for field in options.model_fields.values():
-            if field.alias:
-                yield field.alias, field.description or ""
+        yield Variable(f"{prefix}{ACCOUNTS}", "Names of further accounts")
+        yield from declared(options)

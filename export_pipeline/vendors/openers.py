@@ -77,6 +77,21 @@ def _test(archive: ZipFile, member: ZipInfo) -> None:
         return
 
 
+def open_document(file: BinaryIO) -> dict[str, Any]:
+    """Open an electronic document if it is a PDF or a ZIP, as those of office programs are.
+
+    Raises:
+        Unreadable: it says that it is one and does not open.
+    """
+    magic = file.read(len(PDF_MAGIC))
+    file.seek(0)
+    if magic.startswith(PDF_MAGIC):
+        return {"format": "pdf", **open_pdf(file, strict=False)}
+    if magic.startswith(ZIP_MAGICS):
+        return {"format": "zip", **open_zip(file)}
+    return {}
+
+
 def open_text(file: BinaryIO) -> dict[str, Any]:
     """Count a text's characters: UTF-8, or what its byte order mark says.
 

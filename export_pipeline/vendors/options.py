@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from export_pipeline.errors import ConfigError
 from export_pipeline.scans import DEFAULT_ACCOUNT
 from export_pipeline.settings import ACCOUNT_NAME, STORE_PREFIXES
-from export_pipeline.storage.options import in_words
+from export_pipeline.storage.options import Variable, declared, in_words
 
 ACCOUNTS = "ACCOUNTS"
 """Suffix of the variable that names the accounts beside the default one."""
@@ -90,13 +90,9 @@ def account_names(prefix: str, variables: Mapping[str, str]) -> list[str]:
     return names
 
 
-def account_variables(
-    prefix: str, model: type[VendorAccount], name: str
-) -> Iterator[tuple[str, str]]:
-    """Every variable of the account of that name, with its meaning."""
-    for field in model.model_fields.values():
-        if field.alias:
-            yield f"{prefix}{infix(name)}{field.alias}", field.description or ""
+def account_variables(prefix: str, model: type[VendorAccount], name: str) -> Iterator[Variable]:
+    """Every variable of the account of that name."""
+    return declared(model, prefix + infix(name))
 
 
 def infix(name: str) -> str:

@@ -1,6 +1,8 @@
 """How the lines of an import file are read, for each vendor."""
 
 from export_pipeline.errors import BadInput
+from export_pipeline.vendors.cloudconvert import client as cloudconvert_client
+from export_pipeline.vendors.cloudconvert import importing as cloudconvert
 from export_pipeline.vendors.copyleaks import importing as copyleaks
 from export_pipeline.vendors.copyleaks import login as copyleaks_login
 from export_pipeline.vendors.hookbridge import client as hookbridge_client
@@ -15,6 +17,7 @@ FORMATS = {
         copyleaks_login.VENDOR: copyleaks,
         hookbridge_client.VENDOR: hookbridge,
         laserfiche_login.VENDOR: laserfiche,
+        cloudconvert_client.VENDOR: cloudconvert,
     }.items()
 }
 

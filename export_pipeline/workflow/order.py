@@ -1,11 +1,12 @@
 """Ask for a scan: open its generation, plan its artifacts, queue its orders."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from enum import StrEnum
 
 from export_pipeline.ledger import artifacts, events, generations, orders, registry
 from export_pipeline.ledger.database import Tx
 from export_pipeline.ledger.rows import (
+    Artifact,
     ArtifactState,
     Generation,
     GenerationState,
@@ -26,6 +27,7 @@ class Requested(StrEnum):
     OPEN = "ordered before"
     SEALED = "sealed before"
     EXPIRED = "expired at vendor"
+    FORGOTTEN = "being forgotten"
 
 
 def request(
@@ -47,6 +49,8 @@ def request(
     """
     if scan.state == ScanState.EXPIRED:
         return Requested.EXPIRED
+    if scan.state == ScanState.FORGOTTEN:
+        return Requested.FORGOTTEN
     generation = generations.current(tx, scan)
     if generation is not None and generation.state == GenerationState.FROZEN:
         return Requested.OPEN
@@ -163,4 +167,17 @@ def _plan_new(
         and one.kind in {new.kind for new in planned}
     ]
     artifacts.withdraw(tx, outdated)
-    return [one for one in planned if one.name not in {old.name for old in known}]
+    return _not_known(planned, [one for one in known if one not in outdated])
+
+
+def _not_known(
+    planned: Sequence[PlannedArtifact], known: Sequence[Artifact]
+) -> list[PlannedArtifact]:
+    """What is planned and not there, neither under its name nor as what the vendor said it is.
+
+    Of a kind that has other names than were ever planned the vendor told the files itself
+    (`Receipt.files`): what stood for them is not planned again beside them.
+    """
+    there = {one.name for one in known}
+    named = {one.kind for one in known} - {one.kind for one in planned if one.name in there}
+    return [one for one in planned if one.name not in there and one.kind not in named]

@@ -28,7 +28,7 @@ from export_pipeline.workflow.pipeline import Pipeline
 from export_pipeline.workflow.rest import let_rest, needs_person
 from export_pipeline.workflow.seal import seal_if_possible
 from export_pipeline.workflow.settle import close, close_gone
-from export_pipeline.workflow.targets import loan, signed_target, upload_target
+from export_pipeline.workflow.targets import loan, signed_target, stored_source, upload_target
 
 SENDING_SECONDS = 120.0
 """How long a send may take before another process sends the same order, by the same id."""
@@ -223,6 +223,7 @@ def _placement(
         completion=pipeline.addresses.order_webhook(order),
         sign=lambda name: signed_target(pipeline, scan, order, name),
         lend=lambda name: loan(pipeline, order, name),
+        source=lambda key: stored_source(pipeline, key),
         is_on_time=is_on_time,
     )
 

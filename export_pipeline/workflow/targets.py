@@ -2,14 +2,12 @@
 
 from collections.abc import Sequence
 
+from export_pipeline.archive.layout import incoming_key
 from export_pipeline.errors import StoreError
 from export_pipeline.ledger.rows import Artifact, Order, Scan
 from export_pipeline.storage.store import UploadTarget
-from export_pipeline.vendors.vendor import Loan
+from export_pipeline.vendors.vendor import Loan, StoredSource
 from export_pipeline.workflow.pipeline import Pipeline
-
-INCOMING = ".incoming/"
-"""Where vendors write with credentials of their own: nothing there is taken for archived."""
 
 
 def upload_target(pipeline: Pipeline, scan: Scan, order: Order, artifact: Artifact) -> UploadTarget:
@@ -34,15 +32,30 @@ def signed_target(pipeline: Pipeline, scan: Scan, order: Order, name: str) -> Up
 
 def loan(pipeline: Pipeline, order: Order, name: str) -> Loan | None:
     """How a vendor writes the artifact with credentials lent to it; None if none are set."""
-    key = f"{INCOMING}{order.id}/{name}"
+    key = incoming_key(order.id, name)
     lent = pipeline.store.cloudconvert(key)
     return None if lent is None else Loan(key, *lent)
+
+
+def stored_source(pipeline: Pipeline, key: str) -> StoredSource:
+    """An archived file for a vendor to take in.
+
+    Raises:
+        StoreError: the store cannot sign a URL for the order's whole time.
+    """
+    url = pipeline.store.sign_download(key, seconds=pipeline.settings.order_deadline)
+    return StoredSource(url, lambda: pipeline.store.open(key))
 
 
 def endpoints(
     pipeline: Pipeline, scan: Scan, order: Order, files: Sequence[Artifact]
 ) -> dict[str, str]:
-    """Artifact name -> URL that the order named, up to the query, which each signing makes anew."""
+    """Artifact name -> URL that the order named, up to the query, which each signing makes anew.
+
+    A vendor that is not given one for each tells nothing by them: then none is signed again.
+    """
+    if not pipeline.vendor.pushes:
+        return dict.fromkeys((one.name for one in files), "")
     return {one.name: _url(pipeline, scan, order, one) for one in files}
 
 

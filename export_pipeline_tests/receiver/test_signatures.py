@@ -1,5 +1,6 @@
 import hmac
 from collections.abc import Mapping
+from typing import Any
 
 import httpx
 import pytest
@@ -21,6 +22,12 @@ class Signer:
     def is_genuine(self, account: str, headers: Mapping[str, str], body: bytes) -> bool:
         return hmac.compare_digest(headers.get("x-signature", ""), sign(body))
 
+    def order_of(self, event: Mapping[str, Any]) -> str | None:
+        return event["job"].get("order") if "job" in event else None
+
+    def name_of(self, event: Mapping[str, Any]) -> str:
+        return f"{event['event']} {event['job']['id']}"
+
 
 def sign(body: bytes) -> str:
     return hmac.new(KEY, body, "sha256").hexdigest()
@@ -37,19 +44,35 @@ def post(http: httpx.Client, url: str, body: bytes, signature: str | None) -> ht
     return http.post(url, content=body, headers=headers)
 
 
-def letters(home):
+def letters(home, topic=inbox.SCANS):
     with home.ledger.read() as tx:
-        return inbox.unhandled(tx, "signer", inbox.SCANS, 9)
+        return inbox.unhandled(tx, "signer", topic, 9)
 
 
 def test_a_genuine_webhook_is_kept_without_what_gives_its_urls_authority(home, signed, http):
     url = signed.signed_webhook("signer", "default")
     assert post(http, url, BODY, sign(BODY)).status_code == 200
     [letter] = letters(home)
-    assert (letter.account, letter.subject) == ("default", "signed")
+    assert (letter.account, letter.subject) == ("default", "job.finished 7")
     assert b"job.finished" in letter.body
     assert b"https://host/f" in letter.body
     assert b"temp_url_sig" not in letter.body
+
+
+def test_a_webhook_of_an_order_of_ours_ends_that_order_and_not_a_scan(home, signed, http):
+    url = signed.signed_webhook("signer", "default")
+    body = b'{"event": "job.finished", "job": {"id": "7", "order": "0a1b"}}'
+    assert post(http, url, body, sign(body)).status_code == 200
+    assert letters(home) == []
+    assert [one.subject for one in letters(home, inbox.ORDERS)] == ["0a1b"]
+
+
+def test_a_webhook_that_is_repeated_is_answered_alike_and_kept_once(home, signed, http):
+    url = signed.signed_webhook("signer", "default")
+    other = BODY.replace(b"finished", b"failed")
+    for body in (BODY, BODY, other, BODY):
+        assert post(http, url, body, sign(body)).status_code == 200
+    assert [one.subject for one in letters(home)] == ["job.finished 7", "job.failed 7"]
 
 
 @pytest.mark.parametrize("signature", [None, "", sign(b"{}"), sign(BODY).upper()])

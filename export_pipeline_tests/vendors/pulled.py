@@ -16,7 +16,7 @@ from export_pipeline.errors import (
     VendorUnavailable,
 )
 from export_pipeline.ledger.rows import Artifact, Order
-from export_pipeline.vendors.vendor import Availability, Completion, Opened, Placement
+from export_pipeline.vendors.vendor import Availability, Completion, Opened, Placement, Receipt
 from export_pipeline_tests.vendors.conformance import (
     UNANSWERED,
     VendorBench,
@@ -87,11 +87,14 @@ def pull(bench: PulledBench, order: Order, file: Artifact) -> Read:
     return asyncio.run(scenario())
 
 
-def artifacts(bench: PulledBench, placement: Placement) -> list[Artifact]:
-    """What the order brings, as the ledger has it before."""
+def artifacts(
+    bench: PulledBench, placement: Placement, receipt: Receipt | None = None
+) -> list[Artifact]:
+    """What the order brings, as the ledger has it before: what was told, else what was planned."""
+    told = (receipt and receipt.files) or bench.vendor.plan(placement.scan)
     return [
         artifact(one.kind, one.name, one.vendor_name)
-        for one in bench.vendor.plan(placement.scan)
+        for one in told
         if one.availability == Availability.EXPECTED
     ]
 
@@ -99,10 +102,11 @@ def artifacts(bench: PulledBench, placement: Placement) -> list[Artifact]:
 def ready(bench: PulledBench) -> tuple[Order, Artifact]:
     """An order that ended, and the first of its artifacts."""
     placement = bench.placement()
-    order = placed(bench, placement)
+    (receipt,) = place(bench, placement)
+    order = replace(placement.order, vendor_order=receipt.vendor_order)
     bench.end()
     assert asked(bench, order)[order.id].is_ready
-    return order, artifacts(bench, placement)[0]
+    return order, artifacts(bench, placement, receipt)[0]
 
 
 class Pulled:

@@ -16,11 +16,13 @@ from export_pipeline.errors import (
     VendorUnavailable,
 )
 from export_pipeline.ledger import orders, quotas
-from export_pipeline.ledger.rows import ArtifactState, Scan, ScanState
+from export_pipeline.ledger.rows import ArtifactState, QueueClass, Scan, ScanState
 from export_pipeline.storage.store import pieces
 from export_pipeline.vendors.vendor import Availability, Completion, PlannedArtifact, Receipt
 from export_pipeline.workflow.bring import LEASE_SECONDS
+from export_pipeline.workflow.order import retry
 from export_pipeline.workflow.outcome import AGAIN_SECONDS
+from export_pipeline.workflow.renew import renew_sealed
 from export_pipeline_tests.workflow.pulling import READY, Pulled, fault
 from export_pipeline_tests.workflow.stepped import content_of
 
@@ -216,3 +218,54 @@ def test_files_told_again_at_a_later_attempt_change_nothing_that_arrived(home: P
     again = home.artifacts(scan)[arrived[0].name]
     assert replace(again, order_id=None) == replace(arrived[0], order_id=None)
     assert len(home.vendor.pulled) == 2
+
+
+TWO_FILES = (
+    PlannedArtifact("overview", "files/1.json"),
+    PlannedArtifact("overview", "files/2.json"),
+)
+"""What the vendor says that `overview.json` turned out to be."""
+
+
+def lose_all(home: Pulled, files: int) -> None:
+    """Let every pull of these files fail until the attempts are spent."""
+    home.vendor.pulls.extend([fault(ResultLost)] * files * home.settings.attempts)
+    for _ in range(home.settings.attempts):
+        home.collect()
+        home.send()
+
+
+def test_what_the_vendor_named_otherwise_is_not_planned_again_beside_it(home: Pulled) -> None:
+    """A second request ordered the stand-in of files that an open order was bringing."""
+    home.vendor.receipt = lambda _: Receipt(files=TWO_FILES)
+    scan = one_file(home)
+    home.request(scan, kinds=["overview"])
+    assert len(home.orders(scan)) == 1
+    assert set(home.states(scan)) == {"files/1.json", "files/2.json"}
+
+
+def test_a_retry_of_files_that_the_vendor_named_orders_just_these(home: Pulled) -> None:
+    home.vendor.receipt = lambda _: Receipt(files=TWO_FILES, completion=READY)
+    scan = one_file(home)
+    lose_all(home, len(TWO_FILES))
+    assert home.scan(scan).state == ScanState.FAILED
+    home.write(retry, home.vendor, home.scan(scan), queue_class=QueueClass.HAND, kinds=["overview"])
+    assert home.files(home.newest(scan)) == ["files/1.json", "files/2.json"]
+    home.send()
+    home.collect()
+    assert home.scan(scan).state == ScanState.ARCHIVED
+    assert set(home.states(scan).values()) == {"verified"}
+
+
+def test_a_new_generation_orders_the_named_file_that_is_missing_and_not_its_stand_in(
+    home: Pulled,
+) -> None:
+    home.vendor.receipt = lambda _: Receipt(files=TWO_FILES, completion=READY)
+    scan = one_file(home)
+    home.vendor.pulls.append(None)
+    lose_all(home, 1)
+    assert home.scan(scan).state == ScanState.PARTIAL
+    home.run(lambda one: renew_sealed(one, home.scan(scan), QueueClass.HAND))
+    ordered = set(home.files(home.newest(scan)))
+    assert "files/2.json" in ordered
+    assert not ordered & {"files/1.json", "overview.json"}

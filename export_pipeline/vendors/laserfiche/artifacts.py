@@ -2,13 +2,12 @@
 
 import re
 from collections.abc import Collection, Sequence
-from typing import Any, BinaryIO
 
 from export_pipeline.ledger.rows import Scan
 from export_pipeline.vendors.laserfiche.details import EntryFacts, ExportOptions, ScanDetails
 from export_pipeline.vendors.laserfiche.images import open_image
 from export_pipeline.vendors.laserfiche.models import ImageFormat, ImageOptions, Part
-from export_pipeline.vendors.openers import PDF_MAGIC, ZIP_MAGICS, open_pdf, open_text, open_zip
+from export_pipeline.vendors.openers import open_document, open_text
 from export_pipeline.vendors.vendor import ArtifactKind, Availability, PlannedArtifact
 
 ANY_TYPE = "application/octet-stream"
@@ -22,21 +21,6 @@ _IMAGE_SUFFIXES = {
 }
 _ONE_FILE_A_PAGE = (ImageFormat.PNG, ImageFormat.JPEG)
 _EXTENSION = re.compile(r"[a-z0-9]{1,16}")
-
-
-def open_document(file: BinaryIO) -> dict[str, Any]:
-    """Open an electronic document if it is a PDF or a ZIP, as those of office programs are.
-
-    Raises:
-        Unreadable: it says that it is one and does not open.
-    """
-    magic = file.read(len(PDF_MAGIC))
-    file.seek(0)
-    if magic.startswith(PDF_MAGIC):
-        return {"format": "pdf", **open_pdf(file, strict=False)}
-    if magic.startswith(ZIP_MAGICS):
-        return {"format": "zip", **open_zip(file)}
-    return {}
 
 
 KINDS = (

@@ -1,0 +1,1 @@
+"""CloudConvert (seed 003): the files of finished jobs and tasks, exported in seven ways."""

@@ -1,0 +1,174 @@
+"""Placing an order: look at the job or task, decide how its files come, and make the job."""
+
+from collections.abc import Mapping, Sequence
+from itertools import chain, repeat
+
+from export_pipeline.errors import ScanGone
+from export_pipeline.vendors.cloudconvert.artifacts import (
+    ARCHIVE,
+    FILES,
+    FOLDER,
+    UNKNOWN,
+    exported,
+    name_files,
+    planned,
+    safe,
+)
+from export_pipeline.vendors.cloudconvert.client import CloudConvertClient, Shown
+from export_pipeline.vendors.cloudconvert.delivery import Held, Wanted, deliver, is_zipped
+from export_pipeline.vendors.cloudconvert.details import ScanDetails
+from export_pipeline.vendors.cloudconvert.ending import completion_of
+from export_pipeline.vendors.cloudconvert.finding import Finished, Turns, find_finished
+from export_pipeline.vendors.cloudconvert.models import File, Job, Task
+from export_pipeline.vendors.cloudconvert.options import CloudConvertOptions
+from export_pipeline.vendors.cloudconvert.requests import job_body
+from export_pipeline.vendors.cloudconvert.results import has_links
+from export_pipeline.vendors.cloudconvert.tags import tag_of
+from export_pipeline.vendors.http import Call
+from export_pipeline.vendors.redaction import redact
+from export_pipeline.vendors.vendor import (
+    Availability,
+    Completion,
+    Placement,
+    PlannedArtifact,
+    Receipt,
+)
+
+_WAYS = ("delivery", "inline", "archive_multiple_files")
+"""What a scan or else the settings say of how files come, as `Wanted` has it."""
+
+
+def turns(placement: Placement) -> Turns:
+    """Whose turn each call of a placement is."""
+    return chain([placement.is_on_time], repeat(None))
+
+
+class Placing:
+    """Places the orders of one account for what is finished at the vendor.
+
+    Args:
+        client: its API.
+        options: how files come.
+        webhook_url: where the end of each job is told, None for nowhere.
+    """
+
+    def __init__(
+        self, client: CloudConvertClient, options: CloudConvertOptions, webhook_url: str | None
+    ) -> None:
+        self._client = client
+        self._options = options
+        self._webhook_url = webhook_url
+
+    async def place(self, call: Call, placement: Placement, details: ScanDetails) -> Receipt:
+        """Have the files of a finished job or task exported, or adopt what was exported already.
+
+        Raises:
+            VendorError: see errors.py.
+            TurnMissed: nothing was sent.
+        """
+        order, turn = placement.order, turns(placement)
+        found = await find_finished(self._client, call, placement.scan.scan, details.kind, turn)
+        wanted, held = self.wanted(details), _still_wanted(_held(found.inputs), placement)
+        if not held:
+            return _without_files(call, found, placement)
+        files = [ARCHIVE] if is_zipped(held, wanted) else _planned(held, placement)
+        if found.job and order.attempt == 1 and _is_adopted(found.job, found.inputs, files):
+            ready = Completion(is_ready=True)
+            return Receipt(found.request_id, found.job.id, _told(found, files), ready)
+        shown = await self.make(call, placement, held, wanted, turn)
+        return self.receipt(shown, placement, _told(found, files))
+
+    def wanted(self, details: ScanDetails) -> Wanted:
+        """How a scan's files come: as it says itself, else as the settings say."""
+        told = details.model_dump(include=set(_WAYS), exclude_none=True)
+        return Wanted(*(told.get(name, getattr(self._options, name)) for name in _WAYS))
+
+    async def make(
+        self,
+        call: Call,
+        placement: Placement,
+        held: Sequence[Held],
+        wanted: Wanted,
+        turn: Turns,
+        before: Mapping[str, Mapping[str, object]] | None = None,
+    ) -> Shown:
+        """The job of an order: the one that an earlier send made, if that arrived, else a new one.
+
+        Raises:
+            VendorError: see errors.py.
+        """
+        if placement.order.sends:
+            arrived = await self._client.of_tag(call, tag_of(placement.order.id), next(turn))
+            if arrived is not None:
+                return arrived
+        delivery = await deliver(placement, held, wanted)
+        body = job_body(placement.order.id, delivery, self._webhook_url, before or {})
+        told = self._client.call(call.doing, call.scan, secrets=delivery.secrets)
+        return await self._client.create(
+            told, body, next(turn), waits=self._options.sync and not before
+        )
+
+    def receipt(
+        self, shown: Shown, placement: Placement, files: Sequence[PlannedArtifact]
+    ) -> Receipt:
+        """What a job that was made or found again means for its order."""
+        names = [one.name for one in files if one.availability != Availability.ABSENT]
+        completion = completion_of(shown.job, placement.order.id, names)
+        return Receipt(shown.request_id, shown.job.id, tuple(files), completion)
+
+
+def _without_files(call: Call, found: Finished, placement: Placement) -> Receipt:
+    if UNKNOWN.name not in placement.kinds:
+        raise call.error(ScanGone, f"its files are gone; {call.what_to_do(ScanGone)}")
+    reason = "it is finished and has no files"
+    lacking = PlannedArtifact(FILES.name, UNKNOWN.name, "", Availability.ABSENT, reason)
+    return Receipt(found.request_id, files=(lacking,), completion=Completion())
+
+
+def _held(inputs: Sequence[Task]) -> list[Held]:
+    """Each task with its files, named among all of them."""
+    # By what a file is and not by what it equals: two may be alike in all that is told of them.
+    owner = {id(file): task for task in inputs for file in task.files}
+    named = name_files(file for task in inputs for file in task.files)
+    return [
+        Held(task.id, {name: file for name, file in named.items() if owner[id(file)] is task})
+        for task in inputs
+    ]
+
+
+def _still_wanted(held: Sequence[Held], placement: Placement) -> list[Held]:
+    """The tasks that have a file which the order is to bring; all before that is known."""
+    if placement.kinds.keys() & {UNKNOWN.name, ARCHIVE.name}:
+        return list(held)
+    return [one for one in held if one.files.keys() & placement.kinds.keys()]
+
+
+def _is_adopted(job: Job, inputs: Sequence[Task], files: Sequence[PlannedArtifact]) -> bool:
+    """Whether the job itself has URLs of just these files."""
+    return has_links(job, inputs) and exported(job).keys() == {one.name for one in files}
+
+
+def _planned(held: Sequence[Held], placement: Placement) -> list[PlannedArtifact]:
+    """The files of tasks, and what the order was to bring and the vendor does not show any more."""
+    files: dict[str, File] = {name: file for one in held for name, file in one.files.items()}
+    lost = [
+        PlannedArtifact(kind, name, placement.vendor_names[name])
+        for name, kind in placement.kinds.items()
+        if name not in files and name not in (UNKNOWN.name, ARCHIVE.name)
+    ]
+    return [*planned(list(files.items())), *lost]
+
+
+def _told(found: Finished, files: Sequence[PlannedArtifact]) -> tuple[PlannedArtifact, ...]:
+    """The files, and which tasks of the job failed and so have none."""
+    lacking = [
+        PlannedArtifact(
+            FILES.name,
+            f"{FOLDER}{safe(task.name or task.id)}.failed",
+            task.name or task.id,
+            Availability.ABSENT,
+            f"the vendor failed: {redact(task.words)}",
+        )
+        for task in found.failed
+    ]
+    return (*files, *lacking)

@@ -1,0 +1,27 @@
+"""The body of the call that makes a job."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from export_pipeline.vendors.cloudconvert.delivery import Delivery
+from export_pipeline.vendors.cloudconvert.tags import tag_of
+
+
+def job_body(
+    order_id: str,
+    delivery: Delivery,
+    webhook_url: str | None,
+    before: Mapping[str, Mapping[str, Any]],
+) -> bytes:
+    """The job of an order.
+
+    Args:
+        order_id: told by its tag, by which it is known again.
+        delivery: its export tasks.
+        webhook_url: where its end is told, None for nowhere.
+        before: tasks by name that make what is exported.
+    """
+    tasks = {**before, **{name: one.to_task() for name, one in delivery.tasks.items()}}
+    hook = {"webhook_url": webhook_url} if webhook_url else {}
+    return json.dumps({"tasks": tasks, "tag": tag_of(order_id), **hook}).encode()

@@ -1,0 +1,81 @@
+"""Conversions: each archived Copyleaks report is ordered once more, as a PDF/A by CloudConvert."""
+
+from collections.abc import Sequence
+
+from export_pipeline.archive.layout import bag_prefix, payload_key
+from export_pipeline.ledger import cursors, registry
+from export_pipeline.ledger.bulk import NewScan, register_many
+from export_pipeline.ledger.database import Tx
+from export_pipeline.ledger.rows import QueueClass
+from export_pipeline.ledger.sealed import SealedFile, sealed_files
+from export_pipeline.scans import DEFAULT_ACCOUNT, ScanKey
+from export_pipeline.vendors.cloudconvert.client import VENDOR as CLOUDCONVERT
+from export_pipeline.vendors.cloudconvert.details import Kind, ScanDetails, Source
+from export_pipeline.vendors.copyleaks.login import VENDOR as COPYLEAKS
+from export_pipeline.vendors.vendor import Vendor
+from export_pipeline.workflow.order import request
+
+CURSOR = "cloudconvert/pdfa"
+REPORT = "pdf_report"
+SUFFIX = ".pdfa"
+SETTLED_SECONDS = 60.0
+"""A seal is taken up this long after its time: one that is noted meanwhile may bear an older."""
+
+
+def scan_id(report: ScanKey) -> str:
+    """The id of the conversion's scan: `<scan>.pdfa`, of other accounts `<scan>.pdfa@<account>`."""
+    account = "" if report.account == DEFAULT_ACCOUNT else f"@{report.account}"
+    return f"{report.scan}{SUFFIX}{account}"
+
+
+def convert_sealed(tx: Tx, vendor: Vendor, *, limit: int, secret: str | None) -> int:
+    """Register and order the conversions of reports sealed since the last time; return how many.
+
+    A report that was archived anew, with other bytes, is converted into a new generation.
+
+    Args:
+        tx: a writing transaction.
+        vendor: CloudConvert.
+        limit: at most so many.
+        secret: the key of the tombstones; see `register_many`.
+    """
+    told = cursors.load(tx, CURSOR) or (0.0, 0)
+    until = tx.now - SETTLED_SECONDS
+    reports = sealed_files(tx, COPYLEAKS, REPORT, after=tuple(told), until=until, limit=limit)
+    if reports:
+        _order(tx, vendor, reports, secret)
+        cursors.save(tx, CURSOR, [reports[-1].sealed_at, reports[-1].scan_id])
+    return len(reports)
+
+
+def _order(tx: Tx, vendor: Vendor, reports: Sequence[SealedFile], secret: str | None) -> None:
+    new = [NewScan(_key(one), _details(one), None) for one in reports]
+    before = registry.find_many(tx, [one.key for one in new])
+    register_many(tx, new, source="sealed", secret=secret)
+    for scan in registry.find_many(tx, [one.key for one in new]).values():
+        known = before.get(scan.key)
+        is_other = known is not None and _sha256(known.details) != _sha256(scan.details)
+        request(tx, vendor, scan, queue_class=QueueClass.NIGHTLY, new_generation=is_other)
+
+
+def _key(report: SealedFile) -> ScanKey:
+    return ScanKey(CLOUDCONVERT, DEFAULT_ACCOUNT, scan_id(report.key))
+
+
+def _details(report: SealedFile) -> dict[str, object]:
+    bag = bag_prefix(report.key, report.generation)
+    source = Source(
+        bag=bag,
+        key=payload_key(bag, report.name),
+        sha256=report.sha256,
+        size=report.size,
+        vendor=report.key.vendor,
+        account=report.key.account,
+        scan=report.key.scan,
+    )
+    return ScanDetails(kind=Kind.CONVERSION, source=source).to_json()
+
+
+def _sha256(details: dict[str, object]) -> object:
+    source = details.get("source")
+    return source.get("sha256") if isinstance(source, dict) else None
