@@ -1,36 +1,95 @@
-"""`status`: how everything stands."""
+"""`status`: how everything stands, once or again and again."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
 
 from export_pipeline.cli.home import OpenHome, open_home
 from export_pipeline.cli.options import AsJson, Home, examples
-from export_pipeline.cli.output import duration, emit, plural, say, show_table, size
+from export_pipeline.cli.output import Block, duration, emit, plural, show_blocks, size
+from export_pipeline.cli.watch import watch_blocks
+from export_pipeline.errors import ConfigError
+from export_pipeline.settings import Settings
 from export_pipeline.storage.probe import NO_CREATE_ONLY
+from export_pipeline.workflow.address import find_address
+from export_pipeline.workflow.rates import Rates, rates
 from export_pipeline.workflow.status import (
     AccountStatus,
+    AlertStatus,
     OpenOrder,
     QuotaStatus,
     Status,
     read_status,
 )
 
-EPILOG = examples("export-pipeline status", "export-pipeline status --json | jq .scans")
+EPILOG = examples(
+    "export-pipeline status",
+    "export-pipeline status --json | jq .scans",
+    "export-pipeline status --watch 10",
+)
+WATCH_SECONDS = 5.0
+SILENT_SECONDS = 600.0
+"""After so long without a look of the daemon for what is wrong it does not run."""
 
 
-def status(*, home: Home = None, as_json: AsJson = False) -> None:
+def status(
+    *,
+    seconds: Annotated[
+        float | None,
+        typer.Argument(
+            metavar="SECONDS",
+            min=0.1,
+            help=f"With --watch: between two looks.  [default: {WATCH_SECONDS:g}]",
+            show_default=False,
+        ),
+    ] = None,
+    watch: Annotated[
+        bool,
+        typer.Option("--watch", help="Look again and again, until Ctrl-C, and tell the rates."),
+    ] = False,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
     """Show counts by state, the quotas, what waits and for how long, and what needs a person.
 
     Times until the queue and the backlog are sent follow from the quota; a registered scan counts
-    as one order. The vendor's own time to deliver comes on top.
+    as one order. The vendor's own time to deliver comes on top. With --watch the figures stand
+    still on a terminal; elsewhere each look is printed below the one before.
     """
+    if seconds is not None and not watch:
+        raise typer.BadParameter("goes with --watch", param_hint="SECONDS")
     with open_home(home) as there:
-        with there.ledger.read() as tx:
-            found = read_status(tx, there.vendors)
-        if as_json:
-            emit({**_places(there), **asdict(found)})
+        places = _places(there)
+        if watch:
+            _watch(there, places, seconds or WATCH_SECONDS, as_json=as_json)
             return
-        _show(found, _places(there))
+        found = _read(there)
+        if as_json:
+            emit({**places, **asdict(found)})
+        else:
+            show_blocks(_blocks(found, places))
+
+
+def _watch(home: OpenHome, places: Mapping[str, Any], seconds: float, *, as_json: bool) -> None:
+    first = _read(home)
+
+    def look(elapsed: float) -> Iterator[Block]:
+        found = _read(home)
+        since = rates(first, found, elapsed)
+        if as_json:
+            emit({**places, **asdict(found), "rates": asdict(since)})
+            return
+        yield _rates(since)
+        yield from _blocks(found, places)
+
+    watch_blocks(look, seconds, is_live=not as_json)
+
+
+def _read(home: OpenHome) -> Status:
+    with home.ledger.read() as tx:
+        return read_status(tx, home.vendors)
 
 
 def _places(home: OpenHome) -> dict[str, str | bool]:
@@ -40,10 +99,46 @@ def _places(home: OpenHome) -> dict[str, str | bool]:
         "ledger": home.ledger.name,
         "store": store.url,
         "create_only": store.capabilities.create_only,
+        "alerts_to": _told(home.settings),
     }
 
 
-def _show(found: Status, places: Mapping[str, str | bool]) -> None:
+def _told(settings: Settings) -> str:
+    """Where alerts go, or why nowhere."""
+    try:
+        address = find_address(settings)
+    except ConfigError as error:
+        return f"nobody: {error}"
+    return "nobody: EXPORT_ALERT_URL is not set" if address is None else address.host
+
+
+def _rates(since: Rates) -> Block:
+    rows: list[tuple[str, object]] = [
+        (
+            "sealed",
+            f"{plural(since.sealed, 'scan')}, {since.per_minute(since.sealed):.1f} a minute",
+        ),
+        (
+            "",
+            (
+                f"{plural(since.sealed_files, 'file')}, {size(since.sealed_bytes)},"
+                f" {size(round(since.per_minute(since.sealed_bytes)))} a minute"
+            ),
+        ),
+        ("failed or expired", plural(since.lost, "scan")),
+    ]
+    rows += [
+        (
+            f"{one.vendor} account {one.account}, {one.quota}",
+            f"{plural(one.granted, 'call')}, {since.per_minute(one.granted):.1f} a minute",
+        )
+        for one in since.calls
+        if one.granted
+    ]
+    return Block(f"in {duration(since.seconds)} since the watch began", rows)
+
+
+def _blocks(found: Status, places: Mapping[str, Any]) -> Iterator[Block]:
     rows: list[tuple[str, object]] = [
         *((name, places[name]) for name in ("home", "ledger", "store")),
         ("create-only", "by the store itself" if places["create_only"] else NO_CREATE_ONLY),
@@ -53,11 +148,24 @@ def _show(found: Status, places: Mapping[str, str | bool]) -> None:
         ("oldest open order", _oldest(found.oldest_open_order)),
         ("webhooks that could not be read", f"{found.rejected_letters:,}"),
         ("settled and not yet shown in Dagster", f"{found.unreported:,}"),
+        ("what is wrong", _looked(found.alerts)),
+        ("is told to", f"{places['alerts_to']}{_not_taken(found.alerts)}"),
     ]
-    show_table("", ("", ""), rows)
+    yield Block("", rows)
     for account in found.accounts:
-        say("")
-        _show_account(account)
+        yield _account(account)
+    for cause in found.alerts.lasting:
+        why = [("why", cause.reason)] if cause.reason else []
+        which = ", ".join(cause.names)
+        more = (
+            f" and {cause.count - len(cause.names):,} more"
+            if cause.count > len(cause.names)
+            else ""
+        )
+        yield Block(
+            f"wrong for {duration(cause.age_seconds)}: {cause.title}",
+            [*why, ("which", f"{which}{more}"), ("look with", cause.command)],
+        )
 
 
 def _counts(counts: Mapping[str, int]) -> str:
@@ -72,8 +180,20 @@ def _oldest(order: OpenOrder | None) -> str:
     return f"{order.scan} of {order.account}, {order.state} for {age}, attempt {order.attempt}{why}"
 
 
-def _show_account(one: AccountStatus) -> None:
-    rows = [(quota.name, _used(quota)) for quota in one.quotas]
+def _looked(alerts: AlertStatus) -> str:
+    if alerts.looked_seconds is None:
+        return "nobody has looked: dagster-daemon does"
+    found = f"{plural(len(alerts.lasting), 'thing')}, looked {duration(alerts.looked_seconds)} ago"
+    is_silent = alerts.looked_seconds > SILENT_SECONDS
+    return f"{found}: does dagster-daemon run?" if is_silent else found
+
+
+def _not_taken(alerts: AlertStatus) -> str:
+    return f", which does not take it: {alerts.problem}" if alerts.problem else ""
+
+
+def _account(one: AccountStatus) -> Block:
+    rows: list[tuple[str, object]] = [(quota.name, _used(quota)) for quota in one.quotas]
     if not one.configured:
         rows.append(("credentials", "none are set here, so nothing of it is sent from here"))
     if one.cooldown_seconds:
@@ -84,7 +204,7 @@ def _show_account(one: AccountStatus) -> None:
         ("backlog", f"{waiting}, all sent in {duration(one.backlog_seconds)}"),
         ("expire before their turn", plural(one.expiring, "scan")),
     ]
-    show_table(f"{one.vendor} account {one.account}", ("", ""), rows)
+    return Block(f"{one.vendor} account {one.account}", rows)
 
 
 def _used(quota: QuotaStatus) -> str:
