@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
-from export_pipeline_tests.benchmarks import archive, crash, quota, receiver, transfer
+from export_pipeline_tests.benchmarks import archive, crash, quota, receiver, scale, transfer
 
 BENCHMARKS: Mapping[str, tuple[Callable[[], dict[str, Any]], Callable[[Any, Console], None]]] = {
     "receiver": (receiver.measure, receiver.show),
@@ -17,6 +17,7 @@ WITH_OPTIONS: Mapping[str, Callable[[Sequence[str]], None]] = {
     "archive": archive.main,
     "crash": crash.main,
     "quota": quota.main,
+    "scale": scale.main,
     "transfer": transfer.main,
 }
 """Those that read their own options and print by themselves."""

@@ -1,6 +1,5 @@
 """Links pulled into a store as the workflow does it, in a process that measures itself."""
 
-import asyncio
 import json
 import sys
 import time
@@ -8,10 +7,10 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from pathlib import Path
 from typing import TypedDict
 
+from export_pipeline.concurrency import concurrently, run_batch
 from export_pipeline.storage.http import Http
 from export_pipeline.storage.open import open_store
 from export_pipeline.storage.store import Store
-from export_pipeline.transfer.concurrency import concurrently
 from export_pipeline.transfer.hashing import HashingStream
 from export_pipeline.transfer.pull import pull
 
@@ -72,7 +71,7 @@ def _memory_mb(field: str) -> float:
 def _main(job: Job) -> Pulled:
     store = open_store(job["store"], job["variables"])
     memory, cpu, began = _memory_mb("VmRSS"), time.process_time(), time.perf_counter()
-    found = asyncio.run(pull_all(store, job))
+    found = run_batch(pull_all(store, job))
     return {
         "seconds": time.perf_counter() - began,
         "cpu_seconds": time.process_time() - cpu,
