@@ -1,16 +1,19 @@
 import asyncio
+import re
 import subprocess
 from collections.abc import AsyncIterable
+from hashlib import sha256
 from pathlib import Path
 
 import bagit
 import pytest
 
 from export_pipeline.archive.audit import audit
-from export_pipeline.archive.bag import BagListing, bags, read_bag, seal
+from export_pipeline.archive.bag import BagListing, bags, seal
 from export_pipeline.archive.layout import SEAL_NAME, bag_prefix, seal_key
-from export_pipeline.archive.tags import Info
-from export_pipeline.errors import BadInput, NotFound, StoreError, StoreUnavailable
+from export_pipeline.archive.sealed import read_sealed
+from export_pipeline.archive.tags import Info, read_info
+from export_pipeline.errors import BadInput, StoreError, StoreUnavailable
 from export_pipeline.scans import ScanKey
 from export_pipeline.storage.local import LocalStore
 from export_pipeline.storage.store import StoredObject, pieces
@@ -66,25 +69,15 @@ def test_a_sealed_bag_is_valid_to_bagit_and_to_sha256sum(
         )
 
 
-def test_what_was_sealed_is_read_back(store: LocalStore) -> None:
+def test_what_was_sealed_is_read_back(tmp_path: Path, store: LocalStore) -> None:
     asyncio.run(make_bag(store, info=PARTIAL))
-    contents = asyncio.run(read_bag(store, PREFIX))
-    assert contents.sealed
-    assert contents.info["Export-Missing"] == ("ai_detection.json: refused", "overview.json")
-    assert contents.info["Payload-Oxum"] == ("25.2",)
-    assert contents.payload == {file.name: file.sha256 for file in described(PAYLOAD)}
-    assert "artifacts" in contents.provenance
-
-
-def test_a_bag_without_its_seal_is_not_sealed(store: LocalStore) -> None:
-    async def scenario() -> None:
-        await make_bag(store)
-        await store.delete(seal_key(PREFIX))
-        contents = await read_bag(store, PREFIX)
-        assert not contents.sealed
-        assert not contents.payload
-
-    asyncio.run(scenario())
+    tags = asyncio.run(read_sealed(store, PREFIX))
+    assert tags.payload == {file.name: file.sha256 for file in described(PAYLOAD)}
+    assert tags.seal_sha256 == sha256((tmp_path / PREFIX / SEAL_NAME).read_bytes()).hexdigest()
+    assert tags.provenance == PROVENANCE
+    info = read_info((tmp_path / PREFIX / "bag-info.txt").read_bytes(), PREFIX)
+    assert info["Export-Missing"] == ("ai_detection.json: refused", "overview.json")
+    assert info["Payload-Oxum"] == ("25.2",)
 
 
 class CrashingStore(LocalStore):
@@ -118,7 +111,8 @@ def test_a_seal_interrupted_at_any_write_is_finished_by_the_same_call(
         asyncio.run(
             seal(CrashingStore(tmp_path, at=at, after=after), PREFIX, payload, INFO, PROVENANCE)
         )
-    assert asyncio.run(read_bag(store, PREFIX)).sealed == (at == 5 and after)
+    is_sealed = asyncio.run(store.stat(seal_key(PREFIX))) is not None
+    assert is_sealed == (at == 5 and after)
     resumed = asyncio.run(seal(store, PREFIX, payload, INFO, PROVENANCE))
     repeated = asyncio.run(seal(store, PREFIX, payload[::-1], INFO, PROVENANCE))
     assert resumed == repeated
@@ -153,16 +147,17 @@ def test_two_payload_files_of_one_name_are_refused_before_anything_is_written(
     assert asyncio.run(_listings(store)) == []
 
 
+@pytest.mark.parametrize("name", [SEAL_NAME, "manifest-sha256.txt", "provenance.json"])
 def test_a_sealed_bag_whose_tag_files_are_damaged_is_an_error_that_names_the_file(
-    tmp_path: Path, store: LocalStore
+    tmp_path: Path, store: LocalStore, name: str
 ) -> None:
     asyncio.run(make_bag(store))
-    (tmp_path / PREFIX / "provenance.json").write_bytes(b"[")
-    with pytest.raises(BadInput, match=r"provenance\.json"):
-        asyncio.run(read_bag(store, PREFIX))
-    (tmp_path / PREFIX / "bag-info.txt").unlink()
-    with pytest.raises(NotFound, match=r"bag-info\.txt"):
-        asyncio.run(read_bag(store, PREFIX))
+    (tmp_path / PREFIX / name).write_bytes(b"[")
+    with pytest.raises(BadInput, match=re.escape(name)):
+        asyncio.run(read_sealed(store, PREFIX))
+    (tmp_path / PREFIX / name).unlink()
+    with pytest.raises(BadInput, match=f"{re.escape(name)} is missing"):
+        asyncio.run(read_sealed(store, PREFIX))
 
 
 async def _listings(store: LocalStore, prefix: str = "") -> list[BagListing]:

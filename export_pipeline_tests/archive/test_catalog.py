@@ -1,122 +1,126 @@
+"""How a catalog is written; what is in it is told by `workflow/test_rebuild`."""
+
 import asyncio
-import hashlib
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
+import sqlalchemy as sa
 from pyarrow import parquet
 
 from export_pipeline.archive import catalog
-from export_pipeline.archive.bag import Bag
-from export_pipeline.archive.catalog import SCHEMA, batches, rebuild
-from export_pipeline.archive.layout import bag_prefix
-from export_pipeline.archive.tables import write_table
-from export_pipeline.errors import AlreadyExists, BadInput
-from export_pipeline.scans import ScanKey
+from export_pipeline.archive.catalog import SCHEMA, Snapshot, newest, write_catalog
+from export_pipeline.errors import AlreadyExists
+from export_pipeline.ledger import tombstones
+from export_pipeline.ledger.database import Ledger
+from export_pipeline.ledger.home import make_ledger
+from export_pipeline.ledger.rows import GenerationState
+from export_pipeline.ledger.schema import generations
 from export_pipeline.storage.local import LocalStore
-from export_pipeline_tests.archive.bags import HOSTILE_ID, INFO, PAYLOAD, deliver, make_bag
+from export_pipeline.storage.store import StoredObject
+from export_pipeline_tests.ledger.test_restore import bring_back, lost
+
+MOMENT = datetime(2026, 11, 21, 5, 6, 7, tzinfo=UTC)
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> LocalStore:
-    return LocalStore(tmp_path)
+    return LocalStore(tmp_path / "archive")
 
 
-async def bag_of(
-    store: LocalStore, scan: str, payload: Mapping[str, bytes] = PAYLOAD, **info: str
-) -> Bag:
-    labels = {label.replace("_", "-"): value for label, value in info.items()}
-    return await make_bag(
-        store, bag_prefix(ScanKey("copyleaks", "acc", scan), 1), payload, {**INFO, **labels}
-    )
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    ledger = make_ledger(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
+    bring_back(ledger, *(lost(f"scan-{number:02}") for number in range(12)))
+    yield ledger
+    ledger.close()
 
 
-def rows_of(store: LocalStore) -> list[dict[str, Any]]:
-    return list(asyncio.run(rebuild(store)).to_pylist())
+def write(
+    ledger: Ledger, store: LocalStore, moment: datetime = MOMENT, run_id: str = "0123456789"
+) -> Snapshot:
+    return asyncio.run(write_catalog(ledger, store, moment, run_id))
 
 
-def test_each_artifact_of_a_sealed_bag_is_a_row_with_the_vendors_own_id(store: LocalStore) -> None:
-    asyncio.run(bag_of(store, HOSTILE_ID))
-    report, result = rows_of(store)
-    assert report == {
-        "vendor": "copyleaks",
-        "account": "acc",
-        "scan": HOSTILE_ID,
-        "generation": 1,
-        "status": "archived",
-        "sealed_at": datetime(2026, 11, 21, tzinfo=UTC),
-        "kind": "pdf_report",
-        "name": "pdf_report.pdf",
-        "missing": False,
-        "reason": None,
-        "size": len(PAYLOAD["pdf_report.pdf"]),
-        "sha256": hashlib.sha256(PAYLOAD["pdf_report.pdf"]).hexdigest(),
-        "key": bag_prefix(ScanKey("copyleaks", "acc", HOSTILE_ID), 1) + "data/pdf_report.pdf",
-    }
-    assert result["kind"] == "results"
+def read(tmp_path: Path, key: str) -> pa.Table:
+    return parquet.read_table(tmp_path / "archive" / key)
 
 
-def test_what_a_partial_bag_lacks_is_a_row_with_its_reason(store: LocalStore) -> None:
-    asyncio.run(bag_of(store, "none", {}, Export_Missing="ai_detection.json: refused: no"))
-    (row,) = rows_of(store)
-    assert (row["status"], row["missing"], row["name"]) == ("partial", True, "ai_detection.json")
-    assert (row["kind"], row["reason"], row["size"]) == ("ai_detection", "refused: no", None)
-
-
-def test_unsealed_bags_and_other_objects_are_not_in_the_catalog(store: LocalStore) -> None:
-    asyncio.run(deliver(store, bag_prefix(ScanKey("copyleaks", "acc", "open"), 1), PAYLOAD))
-    assert rows_of(store) == []
-    asyncio.run(write_table(store, "catalog/1.parquet", SCHEMA, batches(store)))
-    assert rows_of(store) == []
-
-
-def test_a_moment_with_offset_is_kept_as_the_time_of_sealing(store: LocalStore) -> None:
-    asyncio.run(bag_of(store, "a", Bagging_Date="2026-11-21T23:30:00-02:00"))
-    assert rows_of(store)[0]["sealed_at"] == datetime(2026, 11, 22, 1, 30, tzinfo=UTC)
-
-
-def test_a_bag_whose_date_is_none_is_an_error_that_names_it(store: LocalStore) -> None:
-    asyncio.run(bag_of(store, "a", Bagging_Date="yesterday"))
-    with pytest.raises(BadInput, match=r"copyleaks/acc/a/1/.*yesterday"):
-        rows_of(store)
-
-
-def read_table(root: Path, key: str) -> pa.Table:
-    return parquet.read_table(root / key)
-
-
-def test_a_written_catalog_is_read_back_and_never_overwritten(
-    tmp_path: Path, store: LocalStore
+def test_a_catalog_is_a_new_object_whose_name_tells_when_and_whose_it_is(
+    tmp_path: Path, ledger: Ledger, store: LocalStore
 ) -> None:
-    async def scenario() -> None:
-        for number in range(3):
-            await bag_of(store, f"scan-{number}")
-        table = await rebuild(store)
-        stored = await write_table(store, "catalog/1.parquet", SCHEMA, batches(store))
-        assert stored.size > 0
-        assert read_table(tmp_path, "catalog/1.parquet").equals(table)
-        with pytest.raises(AlreadyExists):
-            await write_table(store, "catalog/1.parquet", SCHEMA, batches(store))
-
-    asyncio.run(scenario())
+    made = write(ledger, store)
+    assert made.key == "catalog/2026-11-21t050607-01234567.parquet"
+    assert made.size == (tmp_path / "archive" / made.key).stat().st_size
+    assert made.rows == {("copyleaks", "archived"): 24}
+    assert read(tmp_path, made.key).num_rows == 24
 
 
-def test_a_large_catalog_is_streamed_in_row_groups_and_equals_the_table(
-    tmp_path: Path, store: LocalStore, monkeypatch: pytest.MonkeyPatch
+def test_a_catalog_is_never_overwritten(ledger: Ledger, store: LocalStore) -> None:
+    write(ledger, store)
+    with pytest.raises(AlreadyExists):
+        write(ledger, store)
+
+
+def test_the_newest_catalog_is_the_one_of_the_latest_moment(
+    ledger: Ledger, store: LocalStore
 ) -> None:
+    assert asyncio.run(newest(store)) is None
+    last = write(ledger, store, MOMENT + timedelta(days=1), "00000000")
+    write(ledger, store, MOMENT, "ffffffff")
+    found = asyncio.run(newest(store))
+    assert found is not None
+    assert found.key == last.key
+
+
+def test_it_is_written_in_row_groups_so_that_memory_stays_bounded(
+    tmp_path: Path, ledger: Ledger, store: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = read(tmp_path, write(ledger, store).key)
     monkeypatch.setattr(catalog, "ROWS_PER_GROUP", 10)
-
-    async def scenario() -> None:
-        for number in range(12):
-            await bag_of(store, f"scan-{number:02}")
-        await write_table(store, "catalog/1.parquet", SCHEMA, batches(store))
-        assert read_table(tmp_path, "catalog/1.parquet").equals(await rebuild(store))
-
-    asyncio.run(scenario())
-    file = parquet.ParquetFile(tmp_path / "catalog/1.parquet")
+    monkeypatch.setattr(catalog, "SCANS_PER_PAGE", 7)
+    key = write(ledger, store, run_id="another").key
+    assert read(tmp_path, key).equals(whole)
+    file = parquet.ParquetFile(tmp_path / "archive" / key)
     groups = [file.metadata.row_group(index).num_rows for index in range(file.num_row_groups)]
     assert groups == [10, 10, 4]
     assert file.schema_arrow.equals(SCHEMA)
+
+
+def test_the_catalog_of_an_empty_archive_is_a_table_without_rows(
+    tmp_path: Path, store: LocalStore
+) -> None:
+    empty = make_ledger(f"sqlite:///{tmp_path / 'empty.sqlite'}")
+    made = write(empty, store)
+    empty.close()
+    assert made.rows == {}
+    assert read(tmp_path, made.key).schema.equals(SCHEMA)
+
+
+class Burying(LocalStore):
+    """A store to which a catalog is written while somebody forgets a scan."""
+
+    ledger: Ledger
+    writes = 0
+
+    async def put(self, key: str, *args: Any, **options: Any) -> StoredObject:
+        if not self.writes:
+            with self.ledger.write() as tx:
+                tombstones.add(tx, ["0" * 64], "asked to", 0.0)
+                tx.run(sa.update(generations).values(state=GenerationState.ABANDONED))
+        self.writes += 1
+        return await super().put(key, *args, **options)
+
+
+def test_a_scan_that_is_forgotten_while_it_is_written_is_in_no_catalog(
+    tmp_path: Path, ledger: Ledger
+) -> None:
+    store = Burying(tmp_path / "archive")
+    store.ledger = ledger
+    made = write(ledger, store)
+    assert store.writes == 2
+    assert read(tmp_path, made.key).num_rows == 0
+    assert len(list((tmp_path / "archive" / "catalog").iterdir())) == 1
