@@ -1,12 +1,14 @@
 """The bag: one generation of a scan, sealed (BagIt 1.0, RFC 8493)."""
 
 import hashlib
-import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from export_pipeline.archive.layout import PAYLOAD_FOLDER, SEAL_NAME, prefix_of, seal_key
+from export_pipeline.archive.signature import KEY_LABEL, NO_KEYS, SIGNATURE_NAME, Keys, signer
 from export_pipeline.archive.tags import (
     DECLARATION,
     DECLARATION_NAME,
@@ -14,14 +16,12 @@ from export_pipeline.archive.tags import (
     MANIFEST_NAME,
     PROVENANCE_NAME,
     Info,
-    read_info,
-    read_manifest,
     write_info,
     write_manifest,
 )
+from export_pipeline.concurrency import all_of
 from export_pipeline.errors import AlreadyExists, BadInput, StoreError
 from export_pipeline.storage.store import Store, StoredObject, pieces
-from export_pipeline.transfer.concurrency import all_of
 
 TAG_NAMES = (DECLARATION_NAME, INFO_NAME, MANIFEST_NAME, PROVENANCE_NAME)
 """The tag files that every sealed bag has, beside the seal."""
@@ -48,25 +48,6 @@ class Bag:
 
 
 @dataclass(frozen=True)
-class BagContents:
-    """What a bag says of itself.
-
-    Args:
-        prefix: its folder in the store.
-        sealed: whether its seal is there; if not, the other fields are empty.
-        info: label -> values of bag-info.
-        payload: path below `data/` -> sha256, of the manifest.
-        provenance: what `provenance.json` holds.
-    """
-
-    prefix: str
-    sealed: bool
-    info: Mapping[str, tuple[str, ...]]
-    payload: Mapping[str, str]
-    provenance: Mapping[str, object]
-
-
-@dataclass(frozen=True)
 class BagListing:
     """The objects of one bag as the store lists them: path below the bag -> size in bytes."""
 
@@ -79,13 +60,24 @@ class BagListing:
         return SEAL_NAME in self.sizes
 
 
-async def seal(
-    store: Store, prefix: str, payload: Sequence[PayloadFile], info: Info, provenance: bytes
-) -> Bag:
-    """Write the tag files of the bag at `prefix`, the seal last.
+class _OtherContent(StoreError):
+    """A tag file is there with other content."""
 
-    What is written follows from the arguments alone and nothing is ever overwritten, so a seal
-    that was interrupted is finished by the same call again.
+
+async def seal(
+    store: Store,
+    prefix: str,
+    payload: Sequence[PayloadFile],
+    info: Info,
+    provenance: bytes,
+    keys: Keys = NO_KEYS,
+) -> Bag:
+    """Write the tag files of the bag at `prefix`, then its signature if a key signs, last the seal.
+
+    What is written follows from the arguments alone (of the signature by RFC 8032 part 5.1.6) and
+    no sealed byte is ever overwritten, so a seal that was interrupted is finished by the same call
+    again. If the signing key was changed in between, what the former one began is written anew,
+    and what it sealed is left.
 
     Args:
         store: where the payload is already, verified.
@@ -93,6 +85,7 @@ async def seal(
         payload: the artifact files; none is legal.
         info: bag-info beside `Payload-Oxum`, in this order; `Export-Missing` makes it partial.
         provenance: the bytes of `provenance.json`.
+        keys: of which one may sign.
 
     Raises:
         BadInput: two payload files have one name.
@@ -100,9 +93,35 @@ async def seal(
     """
     if len({file.name for file in payload}) != len(payload):
         raise BadInput(f"{prefix}: two payload files have the same name; seal each once")
-    tags = _tags(payload, info, provenance)
+    try:
+        return await _write(store, prefix, payload, info, provenance, keys.signing_id, keys.signing)
+    except _OtherContent:
+        former = signer(await read_all(store, prefix + INFO_NAME))
+        if former == keys.signing_id:
+            raise
+    if await store.stat(seal_key(prefix)) is not None:
+        return await _write(store, prefix, payload, info, provenance, former, None)
+    # The bag-info last: while it is there, a crash between leaves what is known as another key's.
+    for name in (SIGNATURE_NAME, INFO_NAME):
+        await store.delete(prefix + name)
+    return await _write(store, prefix, payload, info, provenance, keys.signing_id, keys.signing)
+
+
+async def _write(
+    store: Store,
+    prefix: str,
+    payload: Sequence[PayloadFile],
+    info: Info,
+    provenance: bytes,
+    signing_id: str,
+    signing: Ed25519PrivateKey | None,
+) -> Bag:
+    signed = {KEY_LABEL: signing_id} if signing_id else {}
+    tags = _tags(payload, {**info, **signed}, provenance)
     await all_of(*(_put_same(store, prefix + name, data) for name, data in tags.items()))
     manifest = write_manifest({name: _sha256(data) for name, data in tags.items()})
+    if signing is not None:
+        await _put_same(store, prefix + SIGNATURE_NAME, signing.sign(manifest))
     await _put_same(store, seal_key(prefix), manifest)
     return Bag(prefix, len(payload), sum(file.size for file in payload), _sha256(manifest))
 
@@ -123,13 +142,16 @@ def _sha256(data: bytes) -> str:
 
 
 async def _put_same(store: Store, key: str, data: bytes) -> None:
+    content_type = "text/plain; charset=utf-8"
+    if key.endswith(SIGNATURE_NAME):
+        content_type = "application/octet-stream"
     try:
-        await store.put(key, pieces(data), content_type="text/plain; charset=utf-8")
+        await store.put(key, pieces(data), content_type=content_type)
     except AlreadyExists:
         found = await read_all(store, key)
         if found != data:
             difference = _first_difference(found, data)
-            raise StoreError(f"{key!r} is in {store.url} otherwise: {difference}") from None
+            raise _OtherContent(f"{key!r} is in {store.url} otherwise: {difference}") from None
 
 
 def _first_difference(found: bytes, wanted: bytes) -> str:
@@ -153,36 +175,6 @@ async def read_all(store: Store, key: str) -> bytes:
         NotFound: there is no such object.
     """
     return b"".join([chunk async for chunk in store.open(key)])
-
-
-async def read_bag(store: Store, prefix: str) -> BagContents:
-    """Read what the bag says of itself, without its payload.
-
-    Raises:
-        NotFound: a tag file of a sealed bag is missing.
-        BadInput: one is not what was once sealed.
-    """
-    if await store.stat(seal_key(prefix)) is None:
-        return BagContents(prefix, sealed=False, info={}, payload={}, provenance={})
-    info = await read_all(store, prefix + INFO_NAME)
-    manifest = read_manifest(await read_all(store, prefix + MANIFEST_NAME), prefix + MANIFEST_NAME)
-    return BagContents(
-        prefix=prefix,
-        sealed=True,
-        info=read_info(info, prefix + INFO_NAME),
-        payload={path.removeprefix(PAYLOAD_FOLDER): digest for path, digest in manifest.items()},
-        provenance=_read_provenance(await read_all(store, prefix + PROVENANCE_NAME), prefix),
-    )
-
-
-def _read_provenance(data: bytes, prefix: str) -> Mapping[str, object]:
-    try:
-        provenance = json.loads(data)
-    except ValueError as error:
-        raise BadInput(f"{prefix}{PROVENANCE_NAME} is not JSON: {error}") from None
-    if not isinstance(provenance, dict):
-        raise BadInput(f"{prefix}{PROVENANCE_NAME} is not a JSON object")
-    return provenance
 
 
 async def bags(store: Store, prefix: str = "") -> AsyncIterator[BagListing]:

@@ -4,6 +4,8 @@ from export_pipeline.errors import BadInput
 from export_pipeline.scans import ScanKey, escape, unescape
 
 PAYLOAD_FOLDER = "data/"
+INCOMING = ".incoming/"
+"""Where vendors write with credentials of their own: nothing there is taken for archived."""
 SEAL_NAME = "tagmanifest-sha256.txt"
 """Written last: its presence is the seal (DESIGN.md part 7)."""
 CATALOG_FOLDER = "catalog/"
@@ -24,6 +26,15 @@ def bag_prefix(key: ScanKey, generation: int) -> str:
     if generation < 1 or not (key.vendor and key.account and key.scan):
         raise BadInput(f"scan {key}, generation {generation}: an id is empty or it is below 1")
     return f"{escape(key.vendor)}/{escape(key.account)}/{escape(key.scan)}/{generation}/"
+
+
+def scan_prefix(key: ScanKey) -> str:
+    """Return the folder of all bags of the scan.
+
+    Raises:
+        BadInput: an id is empty.
+    """
+    return bag_prefix(key, 1).removesuffix("1/")
 
 
 def read_prefix(prefix: str) -> tuple[ScanKey, int]:
@@ -67,3 +78,8 @@ def payload_key(prefix: str, name: str) -> str:
 def seal_key(prefix: str) -> str:
     """Return the key of the bag's seal."""
     return prefix + SEAL_NAME
+
+
+def incoming_key(order_id: str, name: str) -> str:
+    """Return the key at which a vendor itself writes an artifact of an order."""
+    return f"{INCOMING}{order_id}/{name}"

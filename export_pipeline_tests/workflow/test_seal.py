@@ -2,17 +2,23 @@
 
 import json
 from collections.abc import AsyncIterable
+from hashlib import sha256
+from pathlib import Path
 
 import bagit
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from pydantic import SecretStr
 
 from export_pipeline.errors import StoreUnavailable
-from export_pipeline.ledger import orders
+from export_pipeline.ledger import generations, orders, registry
 from export_pipeline.ledger.rows import ScanState
 from export_pipeline.sandbox import ScanSpec
+from export_pipeline.signing_keys import key_id
 from export_pipeline.storage.local import LocalStore
 from export_pipeline.storage.store import StoredObject
-from export_pipeline_tests.workflow.stepped import SINGLES, Stepped
+from export_pipeline_tests.archive.signing import private_pem
+from export_pipeline_tests.workflow.stepped import SINGLES, Stepped, stepped
 from export_pipeline_tests.workflow.world import World
 
 HOSTILE = 'a/../b%2f;:"<x>'
@@ -71,6 +77,19 @@ def test_an_answer_that_comes_after_the_freeze_does_not_change_the_bag(home: Ste
     home.write(orders.accepted, order.id, **late)
     home.reconcile()
     assert home.scan(scan).state == ScanState.ARCHIVED
+
+
+def test_what_a_webhook_tells_after_the_freeze_does_not_change_the_bag(home: Stepped) -> None:
+    scan = home.ordered("essay")
+    home.deliver(home.newest(scan))
+    home.collect(store=StoreWithout(home, "tagmanifest-sha256.txt"))
+    more = {"total_words": 7}
+    home.write(registry.register, scan.key, source="test", details=more, expires_at=home.now)
+    home.reconcile()
+    assert home.scan(scan).state == ScanState.ARCHIVED
+    told = json.loads((home.folder(scan) / "provenance.json").read_text())
+    assert told["details"] == scan.details
+    assert told["expires_at"] is None
 
 
 def test_a_store_that_fails_at_one_seal_keeps_no_other_from_being_sealed(home: Stepped) -> None:
@@ -151,3 +170,18 @@ def test_2300_results_of_the_vendor_come_into_one_bag(one_world: World) -> None:
     assert scan.state == ScanState.ARCHIVED, scan.reason
     assert [len(one) for one in sorted(one_world.ordered("thesis"), key=len)] == [300, 1_000, 1_001]
     assert len(one_world.stored("thesis")) == 2_301
+
+
+def test_with_a_signing_key_the_bag_is_signed_and_the_ledger_knows_its_seal(
+    tmp_path: Path,
+) -> None:
+    key = Ed25519PrivateKey.generate()
+    with stepped(tmp_path, signing_key=SecretStr(private_pem(key))) as home:
+        scan = home.archived("essay")
+        seal = (home.folder(scan) / "tagmanifest-sha256.txt").read_bytes()
+        signature = (home.folder(scan) / "tagmanifest-sha256.txt.sig").read_bytes()
+        key.public_key().verify(signature, seal)
+        info = bagit.Bag(str(home.folder(scan))).info
+        assert info["Export-Signing-Key"] == key_id(key.public_key())
+        with home.ledger.read() as tx:
+            assert generations.get(tx, scan.id, 1).seal_sha256 == sha256(seal).hexdigest()

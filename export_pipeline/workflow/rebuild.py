@@ -1,0 +1,174 @@
+"""Make the ledger anew from the store alone: from bags, audits, holds and tombstones.
+
+What is sealed is there; what was only registered, ordered or under way is not.
+"""
+
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Collection,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from typing import TypeVar
+
+from export_pipeline.archive.fixity_records import FixityRecord, read_records
+from export_pipeline.archive.holds import read_holds
+from export_pipeline.archive.layout import bag_prefix, scan_prefix
+from export_pipeline.archive.tombstones import Tombstone, read_tombstones
+from export_pipeline.ledger import admission, artifacts, holds, inventory, tombstones
+from export_pipeline.ledger.database import Ledger, Tx
+from export_pipeline.ledger.holds import Hold
+from export_pipeline.ledger.restore import Audited, LostScan, note_audits, restore
+from export_pipeline.ledger.rows import GenerationState, Scan
+from export_pipeline.scans import ScanKey
+from export_pipeline.storage.store import Store
+from export_pipeline.workflow.describe import BAG, describe
+from export_pipeline.workflow.found import FoundScan, Named, find_scans
+from export_pipeline.workflow.queue import ORDER
+from export_pipeline.workflow.rebuilt import Rebuilt
+from export_pipeline.workflow.settle import report
+
+ROWS_PER_PAGE = 5_000
+"""Artifacts or audits held in memory, and added in one transaction; of a larger scan all."""
+AS_SEALED = (GenerationState.SEALED, GenerationState.FROZEN)
+"""States in which the ledger may have a bag whose seal is in the store."""
+
+Item = TypeVar("Item")
+Known = Mapping[Named, tuple[int, GenerationState]]
+"""Generations that the ledger has: scan row id and state of each."""
+
+
+async def rebuild(
+    ledger: Ledger,
+    store: Store,
+    vendors: Collection[str],
+    *,
+    tombstone_secret: str | None,
+    dry_run: bool = False,
+    show: int = 0,
+) -> AsyncIterator[Rebuilt]:
+    """Add what the ledger lacks, page by page; yield how far it is, the same object, after each.
+
+    Each page is a transaction: interrupted, it is started again and goes on with what is missing.
+
+    Args:
+        ledger: empty, or with rows; these are left as they are.
+        store: the archive.
+        vendors: names of those that this release knows.
+        tombstone_secret: the key of the tombstones, None if it is lost.
+        dry_run: whether only to tell what would be added.
+        show: most scans that Dagster is to show again.
+
+    Raises:
+        BadInput: a hold or a tombstone cannot be read; nothing is added then.
+        StoreError: the store failed.
+    """
+    buried = [one async for one in read_tombstones(store)]
+    held = [one async for one in read_holds(store)]
+    digests = {one.digest for one in buried}
+    done = Rebuilt(holds=len(held), tombstones=len(buried))
+    done.is_told = not buried or _is_key(tombstone_secret, digests)
+    if not dry_run:
+        await ledger.apply(_keep, buried, held)
+    is_forgotten = _forgotten(tombstone_secret, digests)
+    async for page in _pages(find_scans(store, vendors), lambda found: 1 + found.artifacts):
+        if dry_run:
+            await ledger.look(_compare, done, page, is_forgotten)
+        else:
+            await ledger.apply(_add, done, page, is_forgotten, show)
+        yield done
+    async for records in _pages(read_records(store), lambda _: 1):
+        done.audits += len(records)
+        if not dry_run:
+            await ledger.apply(note_audits, [_audited(one) for one in records])
+        yield done
+
+
+async def _pages(
+    items: AsyncIterable[Item], rows: Callable[[Item], int]
+) -> AsyncIterator[list[Item]]:
+    page: list[Item] = []
+    held = 0
+    async for item in items:
+        page.append(item)
+        held += rows(item)
+        if held >= ROWS_PER_PAGE:
+            yield page
+            page, held = [], 0
+    yield page
+
+
+def _is_key(secret: str | None, digests: Collection[str]) -> bool:
+    return secret is not None and tombstones.key_digest(secret) in digests
+
+
+def _forgotten(secret: str | None, digests: Collection[str]) -> Callable[[ScanKey], bool]:
+    return lambda key: secret is not None and tombstones.scan_digest(secret, key) in digests
+
+
+def _keep(tx: Tx, buried: Sequence[Tombstone], held: Sequence[Hold]) -> None:
+    for one in buried:
+        tombstones.add(tx, [one.digest], one.reason, one.at)
+    for hold in held:
+        if holds.find(tx, hold.key) is None:
+            holds.add(tx, hold)
+
+
+def _compare(
+    tx: Tx, done: Rebuilt, page: Sequence[FoundScan], is_forgotten: Callable[[ScanKey], bool]
+) -> list[LostScan]:
+    """Count a page, and return what the ledger lacks of it."""
+    known = inventory.states(tx, [name for found in page for name in found.generations])
+    for found in page:
+        done.bags += len(found.bags)
+        done.unsealed.add(_unsealed(found, known))
+        done.unreadable.add(found.unreadable)
+        done.differing.add(_differing(found, known))
+    every = [one for found in page if (one := found.lost(known)) is not None]
+    lost = [one for one in every if not is_forgotten(one.scan.key)]
+    left = [scan_prefix(one.scan.key) for one in every if is_forgotten(one.scan.key)]
+    done.forgotten.add((folder, "it was forgotten, and this is left of it") for folder in left)
+    done.scans += len(lost)
+    done.added += sum(len(one.generations) for one in lost)
+    return lost
+
+
+def _unsealed(found: FoundScan, known: Known) -> Iterator[tuple[str, str]]:
+    return ((bag_prefix(*name), "it has no seal") for name in found.unsealed if name not in known)
+
+
+def _differing(found: FoundScan, known: Known) -> Iterator[tuple[str, str]]:
+    for bag in found.bags:
+        name = bag.scan.key, bag.generation.number
+        if name in known and known[name][1] not in AS_SEALED:
+            yield bag_prefix(*name), f"it is sealed, and the ledger has it as {known[name][1]}"
+
+
+def _add(
+    tx: Tx,
+    done: Rebuilt,
+    page: Sequence[FoundScan],
+    is_forgotten: Callable[[ScanKey], bool],
+    show: int,
+) -> None:
+    scans = restore(tx, _compare(tx, done, page, is_forgotten))
+    for scan in scans[: show - done.shown]:
+        _show(tx, scan)
+        done.shown += 1
+
+
+def _show(tx: Tx, scan: Scan) -> None:
+    """Have Dagster show the scan as if it had been settled just now."""
+    admission.activate(tx, scan.id)
+    every = artifacts.of_generation(tx, scan.id, scan.generation)
+    for asset in (ORDER, *dict.fromkeys(one.kind for one in every), BAG):
+        shown = describe(tx, scan, asset)
+        if shown is not None:
+            report(tx, scan, scan.generation, asset, shown)
+
+
+def _audited(record: FixityRecord) -> Audited:
+    return Audited(record.scan, record.generation, record.audited_at, record.damage)
