@@ -5,7 +5,9 @@ import warnings
 
 import dagster as dg
 
+from export_pipeline.defs.alerts import alerts
 from export_pipeline.defs.archive import archive
+from export_pipeline.defs.cloudconvert import cloudconvert
 from export_pipeline.defs.copyleaks import copyleaks
 from export_pipeline.defs.hookbridge import hookbridge
 from export_pipeline.defs.laserfiche import laserfiche
@@ -24,10 +26,11 @@ def _with_code_references(found: dg.Definitions) -> dg.Definitions:
     )
 
 
-_VENDORS = (copyleaks, laserfiche, hookbridge)
+_VENDORS = (copyleaks, laserfiche, hookbridge, cloudconvert)
 _settings = Settings.from_env(os.environ)
 
 defs = dg.Definitions.merge(
     _with_code_references(dg.Definitions.merge(*(make(_settings) for make in _VENDORS), archive())),
+    alerts(_settings),
     dg.Definitions(resources=resources(), executor=dg.in_process_executor),
 )

@@ -6,7 +6,8 @@ ExportPipelineError
 ├── LedgerError
 │   ├── NoLedger             the home has no ledger yet
 │   ├── LedgerTooNew         a newer release wrote this ledger
-│   └── UnknownScan          the ledger has no such scan
+│   ├── UnknownScan          the ledger has no such scan
+│   └── NotForgotten         a scan cannot be forgotten now; nothing of it was deleted
 ├── TurnMissed               a claimed moment passed before the call could be sent       (transient)
 ├── VendorError              the vendor answered with an error, or not at all
 │   ├── RateLimited          wait until `retry_after` seconds have passed        (transient)
@@ -23,6 +24,7 @@ ExportPipelineError
 │   ├── AccessDenied         a person must grant access
 │   ├── StoreFull            a person must make room
 │   └── StoreUnavailable     the store cannot be reached                         (transient)
+├── FolderError              a folder of this machine takes no more files; a person must act
 └── Unreadable               an artifact's bytes do not open as what they should be
 
 `transient` says whether the same call may succeed later with nothing changed.
@@ -59,6 +61,10 @@ class LedgerTooNew(LedgerError):
 
 class UnknownScan(LedgerError):
     """The ledger has no scan of that id."""
+
+
+class NotForgotten(LedgerError):
+    """A hold, a lock or work under way keeps a scan; the text says what, and what to do."""
 
 
 class TurnMissed(ExportPipelineError):
@@ -179,6 +185,10 @@ class StoreUnavailable(StoreError):
     """The store cannot be reached right now."""
 
     transient = True
+
+
+class FolderError(ExportPipelineError):
+    """A folder of this machine into which files are fetched takes no more: no room, no right."""
 
 
 class Unreadable(ExportPipelineError):

@@ -4,17 +4,19 @@ import re
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from export_pipeline.errors import ConfigError
 from export_pipeline.ledger.database import sqlite_url
 from export_pipeline.scans import DEFAULT_ACCOUNT
+from export_pipeline.signing_keys import read_public_keys, read_signing_key
 
 HOME_VARIABLE = "EXPORT_PIPELINE_HOME"
 DEFAULT_HOME = ".export_pipeline"
 SECRET_FILE = "receiver-secret"  # noqa: S105  the file's name
+TOMBSTONE_FILE = "tombstone-key"
 SECRET_BYTES = 32
 ACCOUNT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
 STORE_NAMES = ("S3", "GCS", "AZURE", "SWIFT", "SFTP", "HTTP")
@@ -25,6 +27,7 @@ STORE_PREFIXES = tuple(
 VENDOR_PREFIXES = ("EXPORT_LASERFICHE_", "EXPORT_HOOKBRIDGE_", "EXPORT_CLOUDCONVERT_")
 """With what those of the vendors begin that keep their own; `vendors/` gives them their meaning."""
 _SEPARATORS = re.compile(r"[,\s]+")
+_RETENTION = "The same for {}'s scans alone; 0: they are kept"
 
 
 class CopyleaksAccount(BaseModel):
@@ -39,6 +42,16 @@ class CopyleaksAccount(BaseModel):
 
 def _variable(name: str, meaning: str, *, default: Any, **limits: Any) -> Any:
     return Field(default=default, alias=name, description=meaning, **limits)
+
+
+def _signing_key(secret: SecretStr) -> SecretStr:
+    read_signing_key(secret.get_secret_value())
+    return secret
+
+
+def _public_keys(pem: str) -> str:
+    read_public_keys(pem)
+    return pem
 
 
 class Settings(BaseModel):
@@ -66,10 +79,37 @@ class Settings(BaseModel):
     receiver_secret_previous: SecretStr | None = _variable(
         "EXPORT_RECEIVER_SECRET_PREVIOUS", "The key before, still accepted", default=None
     )
-    active_scans: Annotated[int, Field(ge=1)] = _variable(
+    tombstone_key: SecretStr | None = _variable(
+        "EXPORT_TOMBSTONE_KEY",
+        "Key of the digests by which forgotten scans are known again; empty: a file in the home",
+        default=None,
+    )
+    retention_days: Annotated[int, Field(ge=1)] | None = _variable(
+        "EXPORT_RETENTION_DAYS",
+        "Days from its sealing until a scan is forgotten; empty: scans are kept",
+        default=None,
+    )
+    copyleaks_retention_days: Annotated[int, Field(ge=0)] | None = _variable(
+        "EXPORT_COPYLEAKS_RETENTION_DAYS", _RETENTION.format("Copyleaks"), default=None
+    )
+    laserfiche_retention_days: Annotated[int, Field(ge=0)] | None = _variable(
+        "EXPORT_LASERFICHE_RETENTION_DAYS", _RETENTION.format("Laserfiche"), default=None
+    )
+    hookbridge_retention_days: Annotated[int, Field(ge=0)] | None = _variable(
+        "EXPORT_HOOKBRIDGE_RETENTION_DAYS", _RETENTION.format("HookBridge"), default=None
+    )
+    cloudconvert_retention_days: Annotated[int, Field(ge=0)] | None = _variable(
+        "EXPORT_CLOUDCONVERT_RETENTION_DAYS", _RETENTION.format("CloudConvert"), default=None
+    )
+    active_scans: Annotated[int, Field(ge=1, le=100_000)] = _variable(
         "EXPORT_ACTIVE_SCANS",
         "Most scans that have a Dagster partition at one time",
         default=50_000,
+    )
+    retire_days: Annotated[int, Field(ge=1)] = _variable(
+        "EXPORT_RETIRE_DAYS",
+        "Days without news of a settled scan until it leaves Dagster's partitions",
+        default=30,
     )
     run_wait: Annotated[float, Field(ge=0)] = _variable(
         "EXPORT_RUN_WAIT", "Seconds that a run by hand waits for the vendor", default=300.0
@@ -90,11 +130,52 @@ class Settings(BaseModel):
     order_on_webhook: bool = _variable(
         "EXPORT_ORDER_ON_WEBHOOK", "Order a scan as soon as its webhook registers it", default=True
     )
+    pdfa: bool = _variable(
+        "EXPORT_PDFA",
+        "Have CloudConvert make a PDF/A of each archived Copyleaks report, in a bag of its own",
+        default=False,
+    )
     sensor_seconds: Annotated[int, Field(ge=1)] = _variable(
         "EXPORT_SENSOR_SECONDS", "Least seconds between two ticks of a sensor", default=30
     )
     batch_size: Annotated[int, Field(ge=1, le=1000)] = _variable(
         "EXPORT_BATCH_SIZE", "Scans that one Dagster run of a backfill works on", default=500
+    )
+    fixity_days: Annotated[int, Field(ge=1)] = _variable(
+        "EXPORT_FIXITY_DAYS", "Days within which the whole archive is reread", default=90
+    )
+    fixity_bytes: Annotated[int, Field(ge=1)] | None = _variable(
+        "EXPORT_FIXITY_BYTES", "Most bytes reread in one run; empty: as the days ask", default=None
+    )
+    fixity_trust_store: bool = _variable(
+        "EXPORT_FIXITY_TRUST_STORE",
+        "Compare the store's own checksums where it has them, instead of rereading",
+        default=False,
+    )
+    signing_key: Annotated[SecretStr, AfterValidator(_signing_key)] | None = _variable(
+        "EXPORT_SIGNING_KEY",
+        "Ed25519 key that signs each bag, PKCS#8 in PEM; empty: bags are not signed",
+        default=None,
+    )
+    signing_public_keys: Annotated[str, AfterValidator(_public_keys)] = _variable(
+        "EXPORT_SIGNING_PUBLIC_KEYS",
+        "Public keys in PEM, one after the other, whose signatures hold too: those used before",
+        default="",
+    )
+    alert_url: SecretStr | None = _variable(
+        "EXPORT_ALERT_URL",
+        "Where alerts are posted, a webhook or one of Slack; empty: nowhere",
+        default=None,
+    )
+    alert_format: Literal["auto", "json", "slack"] = _variable(
+        "EXPORT_ALERT_FORMAT",
+        "What is posted there: json, slack, or auto, by its host",
+        default="auto",
+    )
+    alert_secret: SecretStr | None = _variable(
+        "EXPORT_ALERT_SECRET",
+        "Key that signs what is posted, whsec_...; empty: it is not signed",
+        default=None,
     )
     copyleaks_artifacts: tuple[str, ...] = _variable(
         "EXPORT_COPYLEAKS_ARTIFACTS",
@@ -170,13 +251,30 @@ class Settings(BaseModel):
         previous = self.receiver_secret_previous
         return (current, *([previous.get_secret_value()] if previous else []))
 
+    @property
+    def tombstone_secret(self) -> str | None:
+        """The key of the tombstones, from the environment, else from the home; None without one."""
+        file = self.home / TOMBSTONE_FILE
+        if self.tombstone_key:
+            return self.tombstone_key.get_secret_value()
+        return file.read_text().strip() if file.exists() else None
+
+    def retention(self, vendor: str) -> int | None:
+        """Days from its sealing until a scan of the vendor is forgotten; None: it is kept."""
+        own: int | None = getattr(self, f"{vendor}_retention_days")
+        return (self.retention_days if own is None else own) or None
+
     def make_home(self) -> None:
-        """Make the home with a receiver key of its own, readable by this user only."""
+        """Make the home with keys of its own, readable by this user only."""
         self.home.mkdir(parents=True, exist_ok=True)
-        file = self.home / SECRET_FILE
-        if self.receiver_secret is None and not file.exists():
-            file.touch(mode=0o600)
-            file.write_text(secrets.token_urlsafe(SECRET_BYTES))
+        for name, given in (
+            (SECRET_FILE, self.receiver_secret),
+            (TOMBSTONE_FILE, self.tombstone_key),
+        ):
+            file = self.home / name
+            if given is None and not file.exists():
+                file.touch(mode=0o600)
+                file.write_text(secrets.token_urlsafe(SECRET_BYTES))
 
 
 def _beginning(env: Mapping[str, str], prefixes: tuple[str, ...]) -> dict[str, str]:
@@ -209,6 +307,7 @@ def _copyleaks_account(env: Mapping[str, str], name: str) -> CopyleaksAccount | 
 
 def _in_words(error: ValidationError) -> str:
     return "; ".join(
-        f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+        f"{'.'.join(str(part) for part in problem['loc'])}:"
+        f" {problem['msg'].removeprefix('Value error, ')}"
         for problem in error.errors(include_input=False, include_url=False)
     )

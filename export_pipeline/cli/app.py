@@ -10,11 +10,16 @@ from typer.core import TyperGroup
 
 from export_pipeline import logs
 from export_pipeline.cli import (
+    catalog,
     check,
     demo,
+    fetch,
+    forget,
+    hold,
     inbox,
     link,
     plan,
+    retention,
     retry,
     scans,
     servers,
@@ -50,12 +55,17 @@ app = typer.Typer(
 )
 app.add_typer(scans.app, name="scans")
 app.add_typer(inbox.app, name="inbox")
+app.add_typer(catalog.app, name="catalog")
 for command, short_help, epilog in (
     (status.status, "Show how everything stands and how long it will take.", status.EPILOG),
     (plan.plan, "Tell what would be ordered; nothing is sent.", plan.EPILOG),
     (retry.retry, "Queue again what failed.", retry.EPILOG),
     (verify.verify, "Reread sealed bags and say what is wrong.", verify.EPILOG),
+    (fetch.fetch, "Copy sealed bags to a folder, verified.", fetch.EPILOG),
     (link.link, "Print URLs to download a scan's sealed files.", link.EPILOG),
+    (forget.forget, "Delete all that there is of scans, for good.", forget.EPILOG),
+    (hold.hold, "Keep scans from being forgotten.", hold.EPILOG),
+    (retention.retention, "Forget scans whose time is over.", retention.EPILOG),
     (demo.demo, "Archive sample scans on this machine, to see it all.", demo.EPILOG),
     (check.check, "Tell what is set and whether it works.", check.EPILOG),
     (servers.receiver, "Take in the vendors' webhooks and uploads.", servers.RECEIVER_EPILOG),

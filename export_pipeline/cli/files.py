@@ -41,6 +41,7 @@ def tell_imported(imported: Imported, home: OpenHome, vendor: str, *, as_json: b
                 "new": imported.new,
                 "updated": imported.updated,
                 "known": imported.known,
+                "forgotten": imported.forgotten,
                 "bad": imported.bad,
                 "problems": [
                     {"where": where, "reason": reason} for where, reason in imported.problems
@@ -63,6 +64,8 @@ def _tell(imported: Imported) -> None:
         f"{plural(imported.new, 'scan')} registered, {imported.updated:,} updated,"
         f" {imported.known:,} known before"
     )
+    if imported.forgotten:
+        note(f"{plural(imported.forgotten, 'scan')} left out: forgotten before, see `forget`")
     for where, reason in imported.problems:
         complain(f"{where}: {reason}")
     if imported.bad:

@@ -3,17 +3,36 @@
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
+from export_pipeline.workflow import words
+from export_pipeline.workflow.words import duration, plural
+
+__all__ = [
+    "Block",
+    "complain",
+    "console",
+    "draw",
+    "duration",
+    "emit",
+    "moment",
+    "note",
+    "plain",
+    "plural",
+    "say",
+    "show_blocks",
+    "show_table",
+    "size",
+    "table",
+]
+
 PIPED_COLUMNS = 2_000
 """Width of what no terminal shows: nothing is wrapped that another program reads."""
-_UNITS = ("bytes", "KB", "MB", "GB", "TB")
-_STEP = 1000
-_MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -47,12 +66,39 @@ def show_table(title: str, headers: Sequence[str], rows: Iterable[Sequence[objec
     """Print rows under a title, if there is one; a cell of None is empty."""
     if title:
         say(title)
-    table = Table(box=None, pad_edge=False, show_header=any(headers))
+    console().print(table(headers, rows))
+
+
+@dataclass(frozen=True)
+class Block:
+    """Rows of a name and what is to be said of it, under a title if there is one."""
+
+    title: str
+    rows: Sequence[tuple[str, object]]
+
+
+def show_blocks(blocks: Iterable[Block]) -> None:
+    """Print blocks, an empty line before each but the first."""
+    for index, block in enumerate(blocks):
+        if index:
+            say("")
+        show_table(block.title, ("", ""), block.rows)
+
+
+def draw(block: Block) -> Group:
+    """A block as a terminal shows it, with an empty line behind."""
+    title = [Text(plain(block.title))] if block.title else []
+    return Group(*title, table(("", ""), block.rows), Text(""))
+
+
+def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
+    """Rows as they are printed; a cell of None is empty."""
+    made = Table(box=None, pad_edge=False, show_header=any(headers))
     for header in headers:
-        table.add_column(header, overflow="fold")
+        made.add_column(header, overflow="fold")
     for row in rows:
-        table.add_row(*[Text("" if cell is None else plain(str(cell))) for cell in row])
-    console().print(table)
+        made.add_row(*[Text("" if cell is None else plain(str(cell))) for cell in row])
+    return made
 
 
 def plain(text: str) -> str:
@@ -70,28 +116,6 @@ def moment(seconds: float | None) -> str | None:
     return local.strftime("%Y-%m-%d %H:%M:%S")
 
 
-def duration(seconds: float) -> str:
-    """A duration in the two largest units: `3 d 4 h`."""
-    left = round(seconds)
-    if left < _MINUTE:
-        return f"{left} s"
-    for large, small, names in ((_DAY, _HOUR, "d h"), (_HOUR, _MINUTE, "h min")):
-        if left >= large:
-            first, second = names.split()
-            return f"{left // large} {first} {left % large // small} {second}"
-    return f"{left // _MINUTE} min {left % _MINUTE} s"
-
-
 def size(count: int | None) -> str | None:
     """A number of bytes in decimal units, None without one."""
-    if count is None:
-        return None
-    value, unit = float(count), 0
-    while value >= _STEP and unit < len(_UNITS) - 1:
-        value, unit = value / _STEP, unit + 1
-    return f"{count} bytes" if unit == 0 else f"{value:.1f} {_UNITS[unit]}"
-
-
-def plural(count: int, noun: str) -> str:
-    """`1 scan`, `2,300 scans`."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+    return None if count is None else words.size(count)

@@ -71,9 +71,7 @@ def import_(
         require_account(account)
         form = format_of(vendor)
         secret = there.settings.tombstone_secret
-        import_scans(
-            there.ledger, form, stream, account=account, secret=secret, imported=imported
-        )
+        import_scans(there.ledger, form, stream, account=account, secret=secret, imported=imported)
         tell_imported(imported, there, vendor, as_json=as_json)
 
 

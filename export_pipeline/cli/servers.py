@@ -125,13 +125,31 @@ def _print_webhooks(home: OpenHome, *, as_json: bool) -> None:
         if vendor.posts
         for account in vendor.accounts
     ]
+    signed = [
+        {
+            "vendor": vendor.name,
+            "account": account,
+            "url": addresses.signed_webhook(vendor.name, account),
+        }
+        for vendor in home.vendors.values()
+        if vendor.signed
+        for account in vendor.accounts
+    ]
     if as_json:
-        emit({"webhooks": found})
-    elif found:
+        emit({"webhooks": found, "signed": signed})
+    elif found or signed:
         for one in found:
             _show_webhook(one)
+        for one in signed:
+            _show_signed(one)
     else:
         say("no account has credentials here: see `export-pipeline check`")
+
+
+def _show_signed(one: Mapping[str, str]) -> None:
+    say(f"{one['vendor']} account {one['account']}")
+    say("  Make a webhook with this address at the vendor, and name its signing secret here:")
+    say(one["url"])
 
 
 def _webhook(addresses: Addresses, vendor: str, account: str) -> dict[str, Any]:

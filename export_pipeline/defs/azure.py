@@ -1,19 +1,8 @@
 """Azure Blob Storage, as Dagster users configure it."""
 
 from collections.abc import Mapping
-from typing import Any
 
-from pydantic import Field
-
-from export_pipeline.defs.resources import Storage
-
-
-def _secret(overrides: str) -> Any:
-    return Field(
-        default=None,
-        description=f"Overrides {overrides}; set it by `EnvVar`.",
-        json_schema_extra={"dagster__is_secret": True},
-    )
+from export_pipeline.defs.resources import Storage, secret
 
 
 class AzureStorage(Storage):
@@ -25,8 +14,8 @@ class AzureStorage(Storage):
 
     endpoint: str | None = None
     """Overrides EXPORT_AZURE_ENDPOINT."""
-    access_key: str | None = _secret("EXPORT_AZURE_ACCESS_KEY")
-    sas_token: str | None = _secret("EXPORT_AZURE_SAS_TOKEN")
+    access_key: str | None = secret("EXPORT_AZURE_ACCESS_KEY")
+    sas_token: str | None = secret("EXPORT_AZURE_SAS_TOKEN")
 
     def variables(self) -> Mapping[str, str]:
         """See `Storage.variables`."""

@@ -35,6 +35,8 @@ SCANS_PER_TRANSACTION = 100
 REREADS_AT_ONCE = 8
 FAILURES_SHOWN = 50
 REASONS_SHOWN = 5
+FAILED, WAITING, TROUBLE = "failed", "waiting", "trouble"
+"""Metadata of the failure of a batch: scans by partition key, and how the store failed."""
 NOTHING_TO_DO = " at the vendor, nothing to do: the collect sensor will materialize them"
 NOT_ORDERED = "nothing is ordered for this scan: materialize `order` first"
 
@@ -48,11 +50,13 @@ class Result:
         failed: (partition key, asset) -> reason.
         waiting: partition key of a scan that is not settled yet -> what holds it up (the store, or
             a rest of its account), "" if it only takes its time.
+        trouble: how the store failed, "" if it did not.
     """
 
     scans: int
     failed: dict[tuple[str, str], str] = field(default_factory=dict)
     waiting: dict[str, str] = field(default_factory=dict)
+    trouble: str = ""
 
     def failure(self) -> dg.Failure:
         """What ends a run in which not every scan was settled well: names each, once."""
@@ -68,8 +72,9 @@ class Result:
         return dg.Failure(
             ". ".join(said),
             metadata={
-                "failed": dg.MetadataValue.json(dict(list(by_scan.items())[:FAILURES_SHOWN])),
-                "waiting": dg.MetadataValue.json(list(self.waiting)[:FAILURES_SHOWN]),
+                FAILED: dg.MetadataValue.json(dict(list(by_scan.items())[:FAILURES_SHOWN])),
+                WAITING: dg.MetadataValue.json(list(self.waiting)[:FAILURES_SHOWN]),
+                TROUBLE: dg.MetadataValue.text(self.trouble),
             },
             allow_retries=False,
         )
@@ -102,10 +107,10 @@ class Batch:
         await self._reread(sealed, result)
         under_way = (Requested.QUEUED, Requested.OPEN)
         open_scans = [scan for scan in scans if outcomes.get(scan.id) in under_way]
-        waiting, trouble = await self._wait(open_scans)
+        waiting, result.trouble = await self._wait(open_scans)
         await self._show_rest(scans, {scan.id for scan in waiting}, result)
         await asyncio.to_thread(self._shower.log_failures, result.failed)
-        result.waiting = await self._why_waiting(waiting, trouble)
+        result.waiting = await self._why_waiting(waiting, result.trouble)
         return result
 
     def summarize(self) -> None:
@@ -162,6 +167,8 @@ class Batch:
 
     def _cannot_order(self, scan: Scan) -> str:
         """Why this scan would wait for an order that nobody sends; empty if it would not."""
+        if scan.state == ScanState.FORGOTTEN:
+            return scan.reason
         if scan.state in (ScanState.ARCHIVED, ScanState.PARTIAL) and not self._new_generation:
             return ""
         try:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from dagster_gcp.gcs import GCSResource
 
-from export_pipeline.defs.resources import Storage
+from export_pipeline.defs.resources import Storage, secret
 
 
 class GCSStorage(GCSResource, Storage):
@@ -14,8 +14,7 @@ class GCSStorage(GCSResource, Storage):
     there too and finds credentials by Google's default chain: the archive names no project.
     """
 
-    key: str | None = None
-    """Overrides EXPORT_GCS_KEY: a service account's key, the JSON itself, by `EnvVar`."""
+    key: str | None = secret("EXPORT_GCS_KEY")
     endpoint: str | None = None
     """Overrides EXPORT_GCS_ENDPOINT."""
 

@@ -10,7 +10,6 @@ from export_pipeline.defs.jobs import job_name
 from export_pipeline.defs.slices import Slice
 from export_pipeline.defs.vendors import vendor_definitions
 from export_pipeline.ledger.bulk import NewScan, register_many
-from export_pipeline.ledger.database import Ledger
 from export_pipeline.scans import ScanKey
 from export_pipeline.settings import Settings
 from export_pipeline.vendors.hookbridge.artifacts import KINDS
@@ -19,6 +18,7 @@ from export_pipeline.vendors.hookbridge.windows import due
 from export_pipeline.vendors.options import read_options
 from export_pipeline.vendors.vendor import Registration
 from export_pipeline.workflow.importing import SCANS_PER_TRANSACTION, in_batches
+from export_pipeline.workflow.pipeline import Pipeline
 
 HOOKBRIDGE = Slice("hookbridge", KINDS, is_asked=True)
 WINDOWS_CRON = "30 1 * * *"
@@ -62,7 +62,7 @@ def _windows_job() -> dg.JobDefinition:
         pipeline = getattr(context.resources, HOOKBRIDGE.vendor).pipeline()
         options = read_options(HookBridgeOptions, pipeline.settings.vendor_variables)
         found = due(options, time.time(), _day("start", config.start), _day("until", config.until))
-        new = sum(_register(pipeline.ledger, one, found) for one in pipeline.vendor.accounts)
+        new = sum(_register(pipeline, one, found) for one in pipeline.vendor.accounts)
         context.log.info("registered %s windows", new)
 
     @dg.job(
@@ -84,13 +84,14 @@ def _day(field: str, text: str) -> date | None:
         raise dg.Failure(f"{field}: {text!r} is no day such as 2026-11-21") from None
 
 
-def _register(ledger: Ledger, account: str, found: Iterable[Registration]) -> int:
+def _register(pipeline: Pipeline, account: str, found: Iterable[Registration]) -> int:
     new = 0
     for batch in in_batches(found, SCANS_PER_TRANSACTION):
         scans = [
             NewScan(ScanKey(HOOKBRIDGE.vendor, account, one.scan), one.details, one.expires_at)
             for one in batch
         ]
-        with ledger.write() as tx:
-            new += register_many(tx, scans, source="schedule").new
+        with pipeline.ledger.write() as tx:
+            secret = pipeline.settings.tombstone_secret
+            new += register_many(tx, scans, source="schedule", secret=secret).new
     return new

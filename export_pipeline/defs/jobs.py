@@ -7,7 +7,7 @@ from typing import Any
 
 import dagster as dg
 
-from export_pipeline.defs.batch import Batch, Result
+from export_pipeline.defs.batch import WAITING, Batch, Result
 from export_pipeline.defs.rests import rests
 from export_pipeline.defs.runs import run_held
 from export_pipeline.defs.showing import Shower
@@ -134,7 +134,9 @@ async def _send(_shower: Shower, pipeline: Pipeline) -> dict[str, Any]:
     sent = await drain(pipeline, seconds=TIME_BOX_SECONDS, linger=LINGER_SECONDS)
     resting = await pipeline.ledger.look(rests, pipeline.vendor.name, pipeline.vendor.accounts)
     if troubled := [str(rest) for rest in resting if rest.needs_person]:
-        raise dg.Failure(f"{'; '.join(troubled)} (sent before: {sent})", allow_retries=False)
+        said = f"{'; '.join(troubled)} (sent before: {sent})"
+        waiting = dg.MetadataValue.json([rest.account for rest in resting if rest.needs_person])
+        raise dg.Failure(said, metadata={WAITING: waiting}, allow_retries=False)
     return {"sent": sent}
 
 

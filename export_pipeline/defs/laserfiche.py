@@ -37,7 +37,8 @@ def _discover_job() -> dg.JobDefinition:
     def look(context: dg.OpExecutionContext) -> None:
         pipeline = getattr(context.resources, LASERFICHE.vendor).pipeline()
         for source, found in run_held(context, pipeline, _discover(pipeline)).items():
-            context.log.info("%s: %s new, %s changed", source, found.new, found.updated)
+            told = (source, found.new, found.updated, found.forgotten)
+            context.log.info("%s: %s new, %s changed, %s once forgotten and left out", *told)
 
     @dg.job(
         name=job_name(LASERFICHE.vendor, "discover"),
@@ -58,7 +59,8 @@ async def _discover(pipeline: Pipeline) -> dict[str, Registered]:
         client = vendor.client(account)
         for source in sources(client.api.account):
             name = f"{account}: {source.name}"
-            found[name] = await discover(client, source, vendor.options, pipeline.ledger)
+            secret = pipeline.settings.tombstone_secret
+            found[name] = await discover(client, source, vendor.options, pipeline.ledger, secret)
     return found
 
 

@@ -1,6 +1,5 @@
 """Leases of runs, by which a run killed with its process is told from one that works."""
 
-import asyncio
 import threading
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ import sqlalchemy as sa
 import structlog
 from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus
 
+from export_pipeline.concurrency import run_batch
 from export_pipeline.ledger import leases
 from export_pipeline.ledger.database import Ledger
 from export_pipeline.workflow.pipeline import Pipeline
@@ -77,7 +77,7 @@ def run_held(context: Context, pipeline: Pipeline, work: Coroutine[Any, Any, Res
             await pipeline.vendor.aclose()
 
     with held_run(pipeline.ledger, context.run.run_id):
-        return asyncio.run(closing())
+        return run_batch(closing())
 
 
 def fail_orphans(instance: dg.DagsterInstance, ledger: Ledger, vendor: str) -> list[str]:

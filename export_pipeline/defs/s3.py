@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from dagster_aws.s3 import S3Resource
 
-from export_pipeline.defs.resources import Storage
+from export_pipeline.defs.resources import Storage, secret
 from export_pipeline.errors import ConfigError
 
 
@@ -14,6 +14,9 @@ class S3Storage(S3Resource, Storage):
     Fields are those of dagster-aws's `S3Resource`, and its `get_client` is there too; what it has
     no field for (acl, encryption, tags...) is set by EXPORT_S3_ variables.
     """
+
+    aws_secret_access_key: str | None = secret("EXPORT_S3_SECRET_ACCESS_KEY")
+    aws_session_token: str | None = secret("EXPORT_S3_SESSION_TOKEN")
 
     def variables(self) -> Mapping[str, str]:
         """See `Storage.variables`.

@@ -6,12 +6,11 @@ import dagster as dg
 
 from export_pipeline.defs.jobs import Jobs
 from export_pipeline.defs.rests import rests
-from export_pipeline.defs.runs import fail_orphans, has_unfinished, uses_partitions
+from export_pipeline.defs.runs import fail_orphans, has_unfinished
 from export_pipeline.defs.slices import Slice
 from export_pipeline.errors import ConfigError
-from export_pipeline.ledger import inbox, orders, registry, reports
+from export_pipeline.ledger import admission, inbox, orders, reports
 from export_pipeline.ledger.database import Tx
-from export_pipeline.ledger.rows import Scan
 from export_pipeline.workflow.pipeline import Pipeline
 from export_pipeline.workflow.reconcile import is_needed
 from export_pipeline.workflow.register import read_registrations
@@ -20,8 +19,6 @@ LETTERS_PER_TICK = 1_000
 LETTERS_PER_TRANSACTION = 100
 SCANS_PER_TICK = 5_000
 """Partitions added in a tick: 25,000 a second are possible, a tick has 60 s."""
-RETIRED_PER_TICK = 200
-"""Partitions taken away in a tick: one call each, while the ledger's writers wait."""
 
 Sensed = dg.SkipReason | dg.RunRequest
 
@@ -93,27 +90,20 @@ def _register(context: dg.SensorEvaluationContext, slice_: Slice, pipeline: Pipe
                 tx, pipeline.vendor, pipeline.settings, LETTERS_PER_TRANSACTION
             )
         registered += len(found)
-    admitted, retired = _admit(context.instance, slice_, pipeline)
-    return f"registered {registered}, added {admitted} partitions, retired {retired}"
+    admitted = _admit(context.instance, slice_, pipeline)
+    return f"registered {registered}, added {admitted} partitions"
 
 
-def _admit(instance: dg.DagsterInstance, slice_: Slice, pipeline: Pipeline) -> tuple[int, int]:
-    """Give partition keys to new scans, and take those of old sealed ones that make room.
+def _admit(instance: dg.DagsterInstance, slice_: Slice, pipeline: Pipeline) -> int:
+    """Give partition keys to new scans, as far as there is room: `retire` makes some.
 
     Dagster is told before the ledger commits: a crash between the two repeats both.
     """
     limit = pipeline.settings.active_scans
-    retiring = 0 if uses_partitions(instance) else RETIRED_PER_TICK
     with pipeline.ledger.write() as tx:
-        retired = registry.retire(tx, slice_.vendor, active_limit=limit, chunk=retiring)
-        slice_.delete_partitions(instance, _keys(retired))
-        admitted = registry.admit(tx, slice_.vendor, active_limit=limit, chunk=SCANS_PER_TICK)
-        slice_.add_partitions(instance, _keys(admitted))
-    return len(admitted), len(retired)
-
-
-def _keys(scans: Sequence[Scan]) -> list[str]:
-    return [scan.key.partition_key for scan in scans]
+        admitted = admission.admit(tx, slice_.vendor, active_limit=limit, chunk=SCANS_PER_TICK)
+        slice_.add_partitions(instance, [scan.key.partition_key for scan in admitted])
+    return len(admitted)
 
 
 def _send(_: dg.SensorEvaluationContext, slice_: Slice, pipeline: Pipeline) -> str | dg.SkipReason:

@@ -1,29 +1,18 @@
 """An SFTP server, as Dagster users configure it."""
 
 from collections.abc import Mapping
-from typing import Any
 
-from pydantic import Field
-
-from export_pipeline.defs.resources import Storage
-
-
-def _secret(overrides: str) -> Any:
-    return Field(
-        default=None,
-        description=f"Overrides {overrides}; set it by `EnvVar`.",
-        json_schema_extra={"dagster__is_secret": True},
-    )
+from export_pipeline.defs.resources import Storage, secret
 
 
 class SftpStorage(Storage):
     """The archive on an SFTP server. What is set here goes before the EXPORT_SFTP_ variables."""
 
-    password: str | None = _secret("EXPORT_SFTP_PASSWORD")
-    private_key: str | None = _secret("EXPORT_SFTP_PRIVATE_KEY")
+    password: str | None = secret("EXPORT_SFTP_PASSWORD")
+    private_key: str | None = secret("EXPORT_SFTP_PRIVATE_KEY")
     private_key_file: str | None = None
     """Overrides EXPORT_SFTP_PRIVATE_KEY_FILE."""
-    passphrase: str | None = _secret("EXPORT_SFTP_PASSPHRASE")
+    passphrase: str | None = secret("EXPORT_SFTP_PASSPHRASE")
     host_key: str | None = None
     """Overrides EXPORT_SFTP_HOST_KEY."""
     known_hosts: str | None = None

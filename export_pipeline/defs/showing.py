@@ -9,7 +9,7 @@ import dagster as dg
 from export_pipeline.defs.recording import record, record_failure
 from export_pipeline.defs.runs import Context
 from export_pipeline.defs.slices import Slice, check_name
-from export_pipeline.ledger import registry, reports
+from export_pipeline.ledger import admission, registry, reports
 from export_pipeline.ledger.database import Tx
 from export_pipeline.ledger.rows import Report, Scan
 from export_pipeline.workflow.pipeline import Pipeline
@@ -200,4 +200,4 @@ def _shown(tx: Tx, taken: Sequence[tuple[Scan, Report]]) -> None:
     """Note what was shown, and only now that the keys are there: a crash before repeats both."""
     reports.shown(tx, [report.id for _, report in taken])
     unseen = {scan.id for scan, _ in taken if scan.admitted_at is None}
-    registry.mark_admitted(tx, sorted(unseen))
+    admission.mark_admitted(tx, sorted(unseen))

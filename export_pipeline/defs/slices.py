@@ -15,6 +15,8 @@ PARTITIONS_PER_CALL = 5_000
 OWNER = "team:data"
 ARCHIVE = "archive"
 """Group, and first part of the keys, of the assets that no vendor owns."""
+UPKEEP = "archive_upkeep"
+"""The job that makes those assets."""
 DAILY = dg.FreshnessPolicy.time_window(
     fail_window=timedelta(hours=49), warn_window=timedelta(hours=25)
 )
@@ -37,7 +39,7 @@ class Slice:
     @property
     def partitions_name(self) -> str:
         """The name under which Dagster keeps the partition keys."""
-        return f"{self.vendor}_scans"
+        return partitions_name(self.vendor)
 
     @property
     def partitions(self) -> dg.DynamicPartitionsDefinition:
@@ -72,6 +74,11 @@ class Slice:
         """Take scans out of sight; their history stays, and comes back with the key."""
         for key in keys:
             instance.delete_dynamic_partition(self.partitions_name, key)
+
+
+def partitions_name(vendor: str) -> str:
+    """The name under which Dagster keeps the partition keys of a vendor's scans."""
+    return f"{vendor}_scans"
 
 
 def check_name(asset: str) -> str:

@@ -1,19 +1,8 @@
 """OpenStack Swift, as Dagster users configure it."""
 
 from collections.abc import Mapping
-from typing import Any
 
-from pydantic import Field
-
-from export_pipeline.defs.resources import Storage
-
-
-def _secret(overrides: str) -> Any:
-    return Field(
-        default=None,
-        description=f"Overrides {overrides}; set it by `EnvVar`.",
-        json_schema_extra={"dagster__is_secret": True},
-    )
+from export_pipeline.defs.resources import Storage, secret
 
 
 class SwiftStorage(Storage):
@@ -23,12 +12,12 @@ class SwiftStorage(Storage):
     """Overrides EXPORT_SWIFT_AUTH_URL."""
     username: str | None = None
     """Overrides EXPORT_SWIFT_USERNAME."""
-    password: str | None = _secret("EXPORT_SWIFT_PASSWORD")
+    password: str | None = secret("EXPORT_SWIFT_PASSWORD")
     tenant_name: str | None = None
     """Overrides EXPORT_SWIFT_TENANT_NAME."""
     region: str | None = None
     """Overrides EXPORT_SWIFT_REGION."""
-    tempurl_key: str | None = _secret("EXPORT_SWIFT_TEMPURL_KEY")
+    tempurl_key: str | None = secret("EXPORT_SWIFT_TEMPURL_KEY")
 
     def variables(self) -> Mapping[str, str]:
         """See `Storage.variables`."""

@@ -45,14 +45,16 @@ def assign(tx: Tx, scan_id: int, generation: int, names: Sequence[str], order_id
         LedgerError: one of them is settled, unknown, or still to come from another open order:
             two open orders for one artifact must never be (DESIGN.md part 4.3).
     """
-    open_orders = sa.select(orders.c.id).where(orders.c.state != OrderState.CLOSED)
+    is_open = sa.exists().where(
+        orders.c.id == artifacts.c.order_id, orders.c.state != OrderState.CLOSED
+    )
     assignable = sa.and_(
         _in_generation(scan_id, generation),
         artifacts.c.state == ArtifactState.EXPECTED,
         sa.or_(
             artifacts.c.order_id.is_(None),
             artifacts.c.order_id == order_id,
-            artifacts.c.order_id.not_in(open_orders),
+            ~is_open,
         ),
     )
     assigned = sum(

@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from export_pipeline.ledger import registry
+from export_pipeline.ledger import registry, tombstones
 from export_pipeline.ledger.database import Tx
 from export_pipeline.ledger.rows import ScanState
 from export_pipeline.ledger.schema import events, scans
@@ -24,15 +24,27 @@ class NewScan:
 
 @dataclass(frozen=True)
 class Registered:
-    """How many scans were new, how many learned something, how many were known as they are."""
+    """How many scans were new, learned something, were known as they are, were forgotten."""
 
     new: int = 0
     updated: int = 0
     known: int = 0
+    forgotten: int = 0
 
 
-def register_many(tx: Tx, wanted: Sequence[NewScan], *, source: str) -> Registered:
-    """Add the scans, or add what is newly known to them."""
+def register_many(
+    tx: Tx, told: Sequence[NewScan], *, source: str, secret: str | None
+) -> Registered:
+    """Add the scans, or add what is newly known to them; those once forgotten are left out.
+
+    Args:
+        secret: the key of the tombstones.
+
+    Raises:
+        ConfigError: scans were forgotten, and this is not the key by which to know them.
+    """
+    gone = tombstones.forgotten(tx, secret, [one.key for one in told])
+    wanted = [one for one in told if one.key not in gone]
     there = registry.find_many(tx, [one.key for one in wanted])
     first = {one.key: one for one in reversed(wanted) if one.key not in there}
     _insert(tx, [one for one in wanted if first.get(one.key) is one], source)
@@ -51,7 +63,7 @@ def register_many(tx: Tx, wanted: Sequence[NewScan], *, source: str) -> Register
                 tx, one.key, source=source, details=details, expires_at=expires_at
             )
             updated += changed
-    return Registered(len(first), updated, len(repeats) - updated)
+    return Registered(len(first), updated, len(repeats) - updated, len(told) - len(wanted))
 
 
 def _insert(tx: Tx, new: Sequence[NewScan], source: str) -> None:

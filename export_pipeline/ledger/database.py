@@ -31,6 +31,17 @@ WRITER_LOCK = 0x6578706F7274
 KEYS_PER_QUERY = 500
 """Names in one IN list: SQLite allows 32,766 variables, and plans longer lists badly."""
 
+_EMPTY_THE_LOG = "PRAGMA wal_checkpoint(TRUNCATE)"
+_LOG_IN_USE = (
+    "deleted rows in the ledger's write-ahead log, which a process was reading: they go when it is"
+    " written out, at the latest when every process that uses the ledger has stopped"
+)
+_AFTER_DELETION_ON_POSTGRES = (
+    "bytes of deleted rows in the ledger's tables, until Postgres uses their space again: `VACUUM"
+    " (FULL, ANALYZE)` by the tables' owner removes them at once, locks each table meanwhile and"
+    " needs its size again on the disk; in its write-ahead log and its archive until they end"
+)
+
 _NOW = {
     # SQLite 3.40 (Debian 12) has no unixepoch('subsec'); its 'now' has milliseconds.
     "sqlite": sa.text("SELECT (julianday('now') - 2440587.5) * 86400.0"),
@@ -148,6 +159,18 @@ class Ledger:
             cursor.close()
         return None if row is None else tuple(row)
 
+    def wipe(self) -> str:
+        """Let no byte of what was deleted stay in the database's files.
+
+        Returns:
+            What stays all the same and how to remove it, in words; "" if nothing does.
+        """
+        if self._engine.dialect.name == "postgresql":
+            return _AFTER_DELETION_ON_POSTGRES
+        with closing(self._engine.raw_connection()) as connection:
+            (busy, *_) = connection.cursor().execute(_EMPTY_THE_LOG).fetchone()
+        return _LOG_IN_USE if busy else ""
+
     def close(self) -> None:
         """Finish the group writer's work and close all connections."""
         with self._writer_lock:
@@ -189,7 +212,8 @@ def _configure_sqlite(connection: Any, _record: object) -> None:
     # The driver's own BEGIN is deferred and fails at once under a second writer: we begin.
     connection.isolation_level = None
     _use_wal(connection)
-    for pragma in ("synchronous=FULL", "foreign_keys=ON"):
+    # What is deleted is overwritten with zeros: somebody may have asked that it be forgotten.
+    for pragma in ("synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 

@@ -1,6 +1,5 @@
 """Generations: which archived version of a scan is being made, and which were sealed."""
 
-from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -55,7 +54,7 @@ def want_bag(tx: Tx, scan_id: int, number: int) -> None:
 
 
 def freeze(tx: Tx, scan_id: int, number: int, verdict: str, files: int, size: int) -> None:
-    """Fix what the bag holds: from here on a crash can only finish the same bag."""
+    """Fix what the bag holds and tells: from here on a crash can only finish the same bag."""
     tx.run(
         sa.update(generations)
         .where(_is(scan_id, number), generations.c.state == GenerationState.OPEN)
@@ -65,16 +64,18 @@ def freeze(tx: Tx, scan_id: int, number: int, verdict: str, files: int, size: in
             files=files,
             bytes=size,
             frozen_at=tx.now,
+            details=_of_scan(scans.c.details, scan_id),
+            expires_at=_of_scan(scans.c.expires_at, scan_id),
         )
     )
 
 
-def sealed(tx: Tx, scan_id: int, number: int) -> bool:
-    """Note that the seal is in the store; False if somebody noted it before."""
+def sealed(tx: Tx, scan_id: int, number: int, seal_sha256: str) -> bool:
+    """Note that the seal of this digest is in the store; False if somebody noted it before."""
     change = sa.update(generations).where(
         _is(scan_id, number), generations.c.state == GenerationState.FROZEN
     )
-    values = {"state": GenerationState.SEALED, "sealed_at": tx.now}
+    values = {"state": GenerationState.SEALED, "sealed_at": tx.now, "seal_sha256": seal_sha256}
     return tx.run(change.values(**values)) == 1
 
 
@@ -127,23 +128,6 @@ def untidy(tx: Tx, vendor: str, limit: int) -> list[tuple[int, int]]:
     return [(row.scan_id, row.number) for row in tx.all(query)]
 
 
-def due_for_audit(tx: Tx, limit: int) -> list[Generation]:
-    """Sealed generations whose last audit is oldest, those first that never had one."""
-    query = (
-        sa.select(generations)
-        .where(generations.c.state == GenerationState.SEALED)
-        .order_by(sa.func.coalesce(generations.c.audited_at, 0.0), generations.c.sealed_at)
-        .limit(limit)
-    )
-    return [_generation(row) for row in tx.all(query)]
-
-
-def audited(tx: Tx, names: Sequence[tuple[int, int]]) -> None:
-    """Note that these generations, as (scan row id, number), were reread just now."""
-    for scan_id, number in names:
-        tx.run(sa.update(generations).where(_is(scan_id, number)).values(audited_at=tx.now))
-
-
 def totals(tx: Tx) -> tuple[int, int]:
     """Files and bytes in all sealed bags."""
     row = tx.connection.execute(
@@ -153,6 +137,10 @@ def totals(tx: Tx) -> tuple[int, int]:
         ).where(generations.c.state == GenerationState.SEALED)
     ).one()
     return int(row[0]), int(row[1])
+
+
+def _of_scan(column: sa.Column[Any], scan_id: int) -> sa.ScalarSelect[Any]:
+    return sa.select(column).where(scans.c.id == scan_id).scalar_subquery()
 
 
 def _is(scan_id: int, number: int) -> sa.ColumnElement[bool]:

@@ -16,6 +16,8 @@ ID_CHARACTERS = 32
 """Length of an order id: within Copyleaks's 3 to 36 (seed 000), with 128 bits of the hash."""
 NEVER = 253_402_300_800.0
 """`expires_at` of a scan whose end is unknown: the year 10000, so that it sorts last."""
+OPEN = tuple(state for state in OrderState if state != OrderState.CLOSED)
+"""Named one by one, an index leads to them; `!= CLOSED` reads every order that there ever was."""
 
 
 def derive_id(key: ScanKey, generation: int, part: int, attempt: int) -> str:
@@ -90,13 +92,19 @@ def next_in_queue(tx: Tx, vendor: str, account: str, *, backlog_turn: bool) -> O
 
 
 def earliest_due(tx: Tx, vendor: str, account: str) -> float | None:
-    """When the first queued order may be sent, None with an empty queue."""
-    query = sa.select(sa.func.min(orders.c.not_before)).where(
+    """When an order may be sent, now or at the earliest later; None with an empty queue."""
+    queued = sa.and_(
         orders.c.vendor == vendor,
         orders.c.account == account,
         orders.c.state == OrderState.QUEUED,
     )
-    due = tx.connection.execute(query).scalar_one()
+    # The least of all would be looked for in the whole queue, which has 100,000 after a bad night.
+    ready = sa.select(orders.c.not_before).where(queued, orders.c.not_before <= tx.now)
+    row = tx.one_or_none(ready.limit(1))
+    if row is not None:
+        return float(row.not_before)
+    later = sa.select(sa.func.min(orders.c.not_before)).where(queued)
+    due = tx.connection.execute(later).scalar_one()
     return None if due is None else float(due)
 
 

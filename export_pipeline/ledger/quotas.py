@@ -107,6 +107,19 @@ def cool_down(
         tx.run(sa.insert(accounts).values(vendor=vendor, account=account, **values))
 
 
+def mended(tx: Tx, vendor: str, account: str) -> None:
+    """Forget a rest that asked for a person: the credentials were tried, and they work."""
+    tx.run(
+        sa.update(accounts)
+        .where(
+            accounts.c.vendor == vendor,
+            accounts.c.account == account,
+            accounts.c.cooldown_needs_person,
+        )
+        .values(cooldown_until=None, cooldown_reason="", cooldown_needs_person=False)
+    )
+
+
 class Cooldown(NamedTuple):
     """A rest of an account, over already where `until` is 0; see `cool_down`."""
 

@@ -1,4 +1,4 @@
-"""Scans in the ledger: registered, admitted to Dagster, settled, retired."""
+"""Scans in the ledger: registered, ordered, settled."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -11,15 +11,11 @@ import sqlalchemy as sa
 from export_pipeline.errors import UnknownScan
 from export_pipeline.ledger import events
 from export_pipeline.ledger.database import Tx, in_chunks
-from export_pipeline.ledger.orders import NEVER
-from export_pipeline.ledger.reports import unreported_scans
-from export_pipeline.ledger.rows import OrderState, QueueClass, Scan, ScanState
-from export_pipeline.ledger.schema import orders, scans
+from export_pipeline.ledger.rows import Scan, ScanState
+from export_pipeline.ledger.schema import scans
 from export_pipeline.scans import ScanKey
 
 SETTLED = (ScanState.ARCHIVED, ScanState.PARTIAL, ScanState.FAILED, ScanState.EXPIRED)
-RETIRED = (ScanState.ARCHIVED, ScanState.PARTIAL, ScanState.EXPIRED)
-"""What makes room for others in Dagster: a failed scan stays in sight, somebody must act."""
 
 
 def register(
@@ -144,137 +140,31 @@ def page(
 
 
 def soonest_to_expire(tx: Tx, vendor: str, limit: int) -> list[Scan]:
-    """Registered scans that nobody has ordered, those first that the vendor deletes first."""
-    query = (
-        sa.select(scans)
-        .where(scans.c.vendor == vendor, scans.c.state == ScanState.REGISTERED)
-        .order_by(scans.c.expires_at.is_(None), scans.c.expires_at, scans.c.id)
-        .limit(limit)
+    """Registered scans that nobody has ordered, those first that the vendor deletes first.
+
+    Those whose end is unknown come last, by a query of their own: one sort of both would read
+    300,000 imported scans for each hundred that are queued.
+    """
+    waiting = sa.select(scans).where(
+        scans.c.vendor == vendor, scans.c.state == ScanState.REGISTERED
     )
-    return [to_scan(row) for row in tx.all(query)]
+    ending = waiting.where(scans.c.expires_at.is_not(None)).order_by(scans.c.expires_at, scans.c.id)
+    endless = waiting.where(scans.c.expires_at.is_(None)).order_by(scans.c.id)
+    rows = tx.all(ending.limit(limit))
+    rows += tx.all(endless.limit(limit - len(rows)))
+    return [to_scan(row) for row in rows]
 
 
 def settle(tx: Tx, scan_id: int, state: ScanState, reason: str = "") -> None:
-    """Set where the scan stands, with the reason that people will read."""
-    tx.run(sa.update(scans).where(scans.c.id == scan_id).values(state=state, reason=reason))
+    """Set where the scan stands, with the reason that people will read; no more once forgotten."""
+    kept = sa.and_(scans.c.id == scan_id, scans.c.state != ScanState.FORGOTTEN)
+    tx.run(sa.update(scans).where(kept).values(state=state, reason=reason))
 
 
 def set_generation(tx: Tx, scan_id: int, number: int) -> None:
     """Make this generation the scan's current one, with an order open for it."""
     change = sa.update(scans).where(scans.c.id == scan_id)
     tx.run(change.values(generation=number, state=ScanState.ORDERED, reason=""))
-
-
-def activate(tx: Tx, scan_id: int) -> None:
-    """Ask that the scan's partition is added at the next tick, whatever its age."""
-    tx.run(sa.update(scans).where(scans.c.id == scan_id).values(activate=True))
-
-
-def admit(tx: Tx, vendor: str, *, active_limit: int, chunk: int) -> list[Scan]:
-    """Choose up to `chunk` scans for a partition key and mark them admitted.
-
-    Those asked for by `activate` and those ordered by hand go first and ignore the limit; others
-    as long as fewer than `active_limit` are admitted: ordered ones as the queue has them, then
-    registered ones, soonest to expire first.
-    """
-    is_urgent = sa.or_(scans.c.activate, scans.c.id.in_(_ordered_by_hand(vendor)))
-    waiting = sa.select(scans.c.id).where(_waiting(vendor))
-    chosen = _ids(tx, waiting.where(is_urgent).order_by(scans.c.id).limit(chunk))
-    room = min(chunk - len(chosen), active_limit - count_active(tx, vendor) - len(chosen))
-    if room > 0:
-        others = waiting.where(scans.c.id.not_in(chosen))
-        chosen += _ids(tx, _by_turn(others, vendor).limit(room))
-    mark_admitted(tx, chosen)
-    found = {scan.id: scan for scan in by_ids(tx, chosen)}
-    return [found[scan_id] for scan_id in chosen]
-
-
-def _ids(tx: Tx, query: sa.Select[Any]) -> list[int]:
-    return [row.id for row in tx.all(query)]
-
-
-def _ordered_by_hand(vendor: str) -> sa.Select[Any]:
-    open_orders = sa.select(orders.c.scan_id).where(_is_open(vendor))
-    return open_orders.where(orders.c.queue_class == QueueClass.HAND)
-
-
-def _by_turn(waiting: sa.Select[Any], vendor: str) -> sa.Select[Any]:
-    turns = (
-        sa.select(
-            orders.c.scan_id,
-            sa.func.min(orders.c.queue_class).label("queue_class"),
-            sa.func.min(orders.c.expires_at).label("expires_at"),
-        )
-        .where(_is_open(vendor))
-        .group_by(orders.c.scan_id)
-        .subquery()
-    )
-    return waiting.outerjoin_from(scans, turns, turns.c.scan_id == scans.c.id).order_by(
-        scans.c.state != ScanState.ORDERED,
-        sa.func.coalesce(turns.c.queue_class, QueueClass.HAND),  # all came: it is to be sealed
-        sa.func.coalesce(turns.c.expires_at, scans.c.expires_at, NEVER),
-        scans.c.id,
-    )
-
-
-def _is_open(vendor: str) -> sa.ColumnElement[bool]:
-    return sa.and_(orders.c.vendor == vendor, orders.c.state != OrderState.CLOSED)
-
-
-def mark_admitted(tx: Tx, scan_ids: Sequence[int]) -> None:
-    """Note that these scans have a partition key now."""
-    for ids in in_chunks(scan_ids):
-        tx.run(
-            sa.update(scans)
-            .where(scans.c.id.in_(ids))
-            .values(admitted_at=tx.now, activate=False, retired_at=None)
-        )
-
-
-def retire(tx: Tx, vendor: str, *, active_limit: int, chunk: int) -> list[Scan]:
-    """Choose sealed and expired scans whose partition keys make room for others.
-
-    Those admitted first go first. A scan with an outstanding report keeps its key, under which
-    the report will be shown.
-    """
-    waiting = sa.select(scans.c.id).where(_waiting(vendor)).limit(chunk)
-    others = tx.connection.execute(sa.select(sa.func.count()).select_from(waiting.subquery()))
-    excess = min(count_active(tx, vendor) + others.scalar_one() - active_limit, chunk)
-    if excess <= 0:
-        return []
-    query = (
-        sa.select(scans)
-        .where(
-            scans.c.vendor == vendor,
-            scans.c.admitted_at.is_not(None),
-            scans.c.state.in_(RETIRED),
-            scans.c.id.not_in(unreported_scans(vendor)),
-        )
-        .order_by(scans.c.admitted_at, scans.c.id)
-        .limit(excess)
-    )
-    retired = [to_scan(row) for row in tx.all(query)]
-    for ids in in_chunks([scan.id for scan in retired]):
-        tx.run(
-            sa.update(scans)
-            .where(scans.c.id.in_(ids))
-            .values(admitted_at=None, activate=False, retired_at=tx.now)
-        )
-    return retired
-
-
-def _waiting(vendor: str) -> sa.ColumnElement[bool]:
-    never_shown = sa.and_(scans.c.retired_at.is_(None), scans.c.state == ScanState.REGISTERED)
-    wanted = sa.or_(scans.c.activate, scans.c.state == ScanState.ORDERED, never_shown)
-    return sa.and_(scans.c.vendor == vendor, scans.c.admitted_at.is_(None), wanted)
-
-
-def count_active(tx: Tx, vendor: str) -> int:
-    """How many scans have a partition key."""
-    query = sa.select(sa.func.count()).where(
-        scans.c.vendor == vendor, scans.c.admitted_at.is_not(None)
-    )
-    return int(tx.connection.execute(query).scalar_one())
 
 
 def count_by_state(tx: Tx, vendor: str | None = None) -> dict[str, int]:

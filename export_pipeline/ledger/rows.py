@@ -16,6 +16,8 @@ class ScanState(StrEnum):
     PARTIAL = "partial"
     FAILED = "failed"
     EXPIRED = "expired at vendor"
+    FORGOTTEN = "being forgotten"
+    """Its tombstone is written, and not all of it is deleted yet: `forget` goes on with it."""
 
 
 class OrderState(StrEnum):
@@ -95,7 +97,15 @@ class Scan:
 
 @dataclass(frozen=True)
 class Generation:
-    """One archived version of a scan, or the one being archived."""
+    """One archived version of a scan, or the one being archived.
+
+    Args:
+        audited_at: when the bag was last reread, None if never since it was sealed.
+        damage: what that found, "" if the bag is whole.
+        seal_sha256: of the seal as it was written, "" before.
+        details: what the scan's vendor had said of it when this was frozen, as in `Scan`.
+        expires_at: when the vendor was to delete the scan, as known then.
+    """
 
     scan_id: int
     number: int
@@ -107,6 +117,11 @@ class Generation:
     opened_at: float
     frozen_at: float | None
     sealed_at: float | None
+    audited_at: float | None
+    damage: str
+    seal_sha256: str
+    details: dict[str, Any] | None
+    expires_at: float | None
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,7 @@ scans = sa.Table(
     sa.UniqueConstraint("vendor", "account", "scan"),
     sa.Index("scans_by_state", "vendor", "state", "id"),
     sa.Index("scans_by_admission", "vendor", "admitted_at"),
+    sa.Index("scans_by_end", "vendor", "state", "expires_at", "id"),
 )
 
 generations = sa.Table(
@@ -66,8 +67,13 @@ generations = sa.Table(
     _time("frozen_at"),
     _time("sealed_at"),
     _time("audited_at"),
+    _text("damage", default=""),
+    _text("seal_sha256", default=""),
+    _json_or_none("details"),
+    _time("expires_at"),
     _time("tidy_at"),
     sa.Index("generations_by_state", "state", "sealed_at"),
+    sa.Index("generations_in_order", "state", "scan_id", "number"),
     sa.Index("generations_to_tidy", "tidy_at"),
 )
 
@@ -210,6 +216,44 @@ cursors = sa.Table(
     metadata,
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("value", sa.JSON, nullable=False),
+)
+
+alerts = sa.Table(
+    "alerts",
+    metadata,
+    sa.Column("cause", sa.Text, primary_key=True),
+    _text("title"),
+    _text("reason"),
+    _text("command"),
+    sa.Column("count", sa.Integer, nullable=False),
+    sa.Column("names", sa.JSON, nullable=False),
+    sa.Column("began_at", sa.Double, nullable=False),
+    sa.Column("seen_at", sa.Double, nullable=False),
+    _flag("over"),
+    _time("sent_at"),
+    sa.Column("due_at", sa.Double, nullable=False),
+    sa.Column("failures", sa.Integer, nullable=False, default=0),
+    _text("problem", default=""),
+    sa.Column("lease_owner", sa.Text),
+    _time("lease_until"),
+)
+
+tombstones = sa.Table(
+    "tombstones",
+    metadata,
+    sa.Column("digest", sa.String(64), primary_key=True),
+    _text("reason"),
+    sa.Column("at", sa.Double, nullable=False),
+)
+
+holds = sa.Table(
+    "holds",
+    metadata,
+    sa.Column("vendor", sa.Text, primary_key=True),
+    sa.Column("account", sa.Text, primary_key=True),
+    sa.Column("scan", sa.Text, primary_key=True),
+    _text("reason"),
+    sa.Column("at", sa.Double, nullable=False),
 )
 
 leases = sa.Table(

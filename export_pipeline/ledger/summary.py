@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 import sqlalchemy as sa
 
 from export_pipeline.ledger.database import Tx
-from export_pipeline.ledger.orders import NEVER, to_order
+from export_pipeline.ledger.orders import NEVER, OPEN, to_order
 from export_pipeline.ledger.registry import to_scan
 from export_pipeline.ledger.rows import (
     Generation,
@@ -61,33 +61,6 @@ def generations_of(tx: Tx, scan_id: int) -> list[Generation]:
     return [_to_generation(row) for row in tx.all(query.order_by(generations.c.number))]
 
 
-def sealed(
-    tx: Tx, *, after: tuple[int, int] = (0, 0), newest: bool = True, limit: int = 1000
-) -> list[tuple[Scan, Generation]]:
-    """Scans with their sealed generations, in order of scan row id and number, beyond `after`.
-
-    With `newest`, a generation is left out once a newer one of its scan is sealed.
-    """
-    here = sa.tuple_(generations.c.scan_id, generations.c.number)
-    query = sa.select(generations).where(
-        generations.c.state == GenerationState.SEALED, here > after
-    )
-    if newest:
-        newer = generations.alias()
-        query = query.where(
-            ~sa.exists().where(
-                newer.c.scan_id == generations.c.scan_id,
-                newer.c.number > generations.c.number,
-                newer.c.state == GenerationState.SEALED,
-            )
-        )
-    in_order = query.order_by(generations.c.scan_id, generations.c.number).limit(limit)
-    found = [_to_generation(row) for row in tx.all(in_order)]
-    ids = sa.select(in_order.subquery().c.scan_id)
-    owners = {row.id: to_scan(row) for row in tx.all(sa.select(scans).where(scans.c.id.in_(ids)))}
-    return [(owners[generation.scan_id], generation) for generation in found]
-
-
 def accounts(tx: Tx) -> list[tuple[str, str]]:
     """Vendor and account of every scan that the ledger has."""
     query = sa.select(scans.c.vendor, scans.c.account).distinct()
@@ -121,7 +94,7 @@ def unordered(tx: Tx, vendor: str, account: str) -> list[Waiting]:
 
 def oldest_open_order(tx: Tx) -> tuple[Order, Scan] | None:
     """The order that has been open for longest, None with none open."""
-    query = sa.select(orders).where(orders.c.state != OrderState.CLOSED)
+    query = sa.select(orders).where(orders.c.state.in_(OPEN))
     row = tx.one_or_none(query.order_by(orders.c.queued_at).limit(1))
     if row is None:
         return None
@@ -132,16 +105,18 @@ def oldest_open_order(tx: Tx) -> tuple[Order, Scan] | None:
 
 def count_open_orders(tx: Tx) -> dict[OrderState, int]:
     """How many orders are open, by state; reads only those."""
-    states = [state for state in OrderState if state != OrderState.CLOSED]
     query = sa.select(orders.c.state, sa.func.count().label("orders"))
-    query = query.where(orders.c.state.in_(states)).group_by(orders.c.state)
+    query = query.where(orders.c.state.in_(OPEN)).group_by(orders.c.state)
     found = {row.state: row.orders for row in tx.all(query)}
-    return {state: found.get(state, 0) for state in states}
+    return {state: found.get(state, 0) for state in OPEN}
 
 
 def count_unreported(tx: Tx) -> int:
     """How many settled things Dagster has not been told."""
-    query = sa.select(sa.func.count()).select_from(reports).where(reports.c.reported_at.is_(None))
+    # Only by vendor does the index lead to those few among all that were ever shown.
+    of_vendors = reports.c.vendor.in_(sa.select(scans.c.vendor).distinct())
+    outstanding = sa.and_(of_vendors, reports.c.reported_at.is_(None))
+    query = sa.select(sa.func.count()).select_from(reports).where(outstanding)
     return int(tx.connection.execute(query).scalar_one())
 
 

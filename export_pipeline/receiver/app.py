@@ -19,6 +19,7 @@ from export_pipeline.ledger.inbox import count_unhandled
 from export_pipeline.ledger.summary import count_open_orders
 from export_pipeline.logs import get_logger
 from export_pipeline.receiver.addresses import Addresses
+from export_pipeline.receiver.forgotten import Forgotten
 from export_pipeline.receiver.metrics import CONTENT_TYPE as METRICS_TYPE
 from export_pipeline.receiver.metrics import Measured, Metrics
 from export_pipeline.receiver.requests import ids_of
@@ -38,6 +39,7 @@ def build(
     store: Store,
     addresses: Addresses,
     signed: Mapping[str, Signed] = MappingProxyType({}),
+    forgotten: Forgotten | None = None,
 ) -> ASGIApp:
     """Return the app; it opens nothing and closes nothing that it is given.
 
@@ -46,8 +48,9 @@ def build(
         store: where uploads go.
         addresses: which tokens are ours.
         signed: the vendors, by name, that sign their webhooks themselves.
+        forgotten: which webhooks not to keep; None: all are kept.
     """
-    webhooks = Webhooks(ledger, addresses, signed)
+    webhooks = Webhooks(ledger, addresses, signed, forgotten or Forgotten(ledger, None, {}))
     uploads = Uploads(ledger, store, addresses)
     metrics = Metrics()
 

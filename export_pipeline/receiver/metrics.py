@@ -28,6 +28,7 @@ class Metrics:
             "webhooks": Counter(),
             "uploads": Counter(),
             "refused": Counter(),
+            "forgotten": Counter(),
         }
         self._bytes: Counter[Labels] = Counter()
         self._seconds: dict[str, list[float]] = {}
@@ -46,6 +47,8 @@ class Metrics:
         if kind == "webhooks":
             vendor = scope["path_params"].get("vendor", "")
             labels = (("vendor", vendor), ("topic", purpose), *labels)
+            if scope["state"].get("forgotten"):
+                self._answers["forgotten"][(("vendor", vendor), ("topic", purpose))] += 1
         self._answers[kind][labels] += 1
         self._bytes[(("kind", kind),)] += size
         self._seconds.setdefault(kind, [0.0])[0] += seconds

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 from export_pipeline.ledger.database import Ledger
 from export_pipeline.receiver.addresses import Addresses
 from export_pipeline.receiver.app import build
+from export_pipeline.receiver.forgotten import Forgotten, Reader
 from export_pipeline.receiver.signatures import Signed
 from export_pipeline.settings import Settings
 from export_pipeline.storage.store import Store
@@ -80,9 +81,12 @@ def serve(
     port: int,
     ready: Callable[[str], None],
     signed: Mapping[str, Signed] = MappingProxyType({}),
+    readers: Mapping[str, Reader] = MappingProxyType({}),
 ) -> None:
     """Serve until SIGTERM or SIGINT; `ready` gets the local base URL once requests are taken."""
-    app = build(ledger, store, Addresses(settings.receiver_url, settings.secrets), signed)
+    addresses = Addresses(settings.receiver_url, settings.secrets)
+    forgotten = Forgotten(ledger, settings.tombstone_secret, readers)
+    app = build(ledger, store, addresses, signed, forgotten)
     with listen(host, port) as listener:
         name, number = listener.getsockname()[:2]
         server = ReceiverServer(app, lambda: ready(f"http://{name}:{number}"))

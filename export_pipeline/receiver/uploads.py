@@ -10,7 +10,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from export_pipeline.archive.layout import bag_prefix, payload_key
+from export_pipeline.archive.layout import (
+    bag_prefix,
+    payload_key,
+    prefix_of,
+    read_prefix,
+    scan_prefix,
+)
 from export_pipeline.errors import AlreadyExists, StoreError
 from export_pipeline.ledger.artifacts import delivered
 from export_pipeline.ledger.database import Ledger
@@ -101,8 +107,10 @@ class Uploads:
     async def _withdraw_late(self, order_id: str, name: str, key: str) -> None:
         """Take back what was published just after it was given up: no bag knows of it."""
         row = self._ledger.glance(_ARTIFACT, of_order=order_id, named=name)
-        if row is None:
-            return
+        if row is None:  # its scan was forgotten meanwhile
+            scan, _ = read_prefix(prefix_of(key) or "")
+            await self._store.erase(scan_prefix(scan))
+            raise HTTPException(404, "There is no such order any more.")
         found = _Found(*row)
         if found.artifact_state in (ArtifactState.MISSING, ArtifactState.ABSENT):
             await self._store.delete(key)

@@ -13,6 +13,7 @@ from export_pipeline.ledger import inbox
 from export_pipeline.ledger.database import Ledger
 from export_pipeline.logs import get_logger
 from export_pipeline.receiver.addresses import Addresses
+from export_pipeline.receiver.forgotten import Forgotten, receive
 from export_pipeline.receiver.requests import body_of, require_token
 from export_pipeline.receiver.signatures import Signed, find_signed, require_signature
 
@@ -22,8 +23,7 @@ WEBHOOK_SECONDS = 60.0
 """Copyleaks waits 70 seconds for the answer (FACTS 1.6)."""
 IDLE_SECONDS = 20.0
 MAX_STATUS_CHARACTERS = 64
-SIGNED = "signed"
-"""In place of a status: what such a webhook is about stands in its body."""
+MAX_SUBJECT_CHARACTERS = 200
 KEPT_HEADERS = frozenset(
     ["content-type", "user-agent", "x-request-id", "x-correlation-id", "traceparent"]
 )
@@ -38,10 +38,17 @@ log = get_logger(__name__)
 class Webhooks:
     """The endpoints that write to the inbox, and the one by which `check` reads it."""
 
-    def __init__(self, ledger: Ledger, addresses: Addresses, signed: Mapping[str, Signed]) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        addresses: Addresses,
+        signed: Mapping[str, Signed],
+        forgotten: Forgotten,
+    ) -> None:
         self._ledger = ledger
         self._addresses = addresses
         self._signed = signed
+        self._forgotten = forgotten
 
     async def scan(self, request: Request) -> Response:
         """Take a scan's own webhook, its token in the header or in the path."""
@@ -55,13 +62,21 @@ class Webhooks:
         return await self._keep(request, vendor, account, inbox.SCANS, status, body)
 
     async def signed(self, request: Request) -> Response:
-        """Take a webhook that its vendor signs; kept like that of an order, without signed URLs."""
+        """Take a webhook that its vendor signs, once; kept without signed URLs.
+
+        A repeat is answered like the first: without a time in it, nobody can tell who repeats it.
+        """
         vendor, account = request.path_params["vendor"], request.path_params["account"]
         signer = find_signed(self._signed, request)
         body = await _whole_body(request)
         require_signature(signer, request, body, inbox.SCANS)
-        kept = without_queries(_read_object(body))
-        return await self._keep(request, vendor, account, inbox.SCANS, SIGNED, kept)
+        event = _read_object(body)
+        order = signer.order_of(event)
+        topic = inbox.SCANS if order is None else inbox.ORDERS
+        subject = order or signer.name_of(event)[:MAX_SUBJECT_CHARACTERS]
+        if await self._ledger.look(inbox.is_kept, vendor, account, topic, subject):
+            return Response(status_code=200)
+        return await self._keep(request, vendor, account, topic, subject, without_queries(event))
 
     async def order(self, request: Request) -> Response:
         """Take the webhook that ends an order, also of an order that the ledger does not have.
@@ -99,7 +114,8 @@ class Webhooks:
         body: bytes,
     ) -> Response:
         letter = await self._ledger.apply(
-            inbox.receive,
+            receive,
+            self._forgotten.digest(vendor, account, topic, subject, body),
             vendor=vendor,
             account=account,
             topic=topic,
@@ -107,6 +123,10 @@ class Webhooks:
             headers={n: v for n, v in request.headers.items() if n in KEPT_HEADERS},
             body=body,
         )
+        if letter is None:
+            request.state.forgotten = True  # counted
+            log.info("webhook of a forgotten scan not kept", vendor=vendor, account=account)
+            return Response(status_code=200)
         log.debug(
             "webhook kept",
             letter=letter,

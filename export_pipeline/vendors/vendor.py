@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, BinaryIO, Protocol
 
+from export_pipeline.errors import ExportPipelineError
 from export_pipeline.ledger.quotas import Quota
 from export_pipeline.ledger.rows import Artifact, Order, Scan
 from export_pipeline.receiver.signatures import Signed
@@ -159,6 +160,23 @@ class Loan:
 
 
 @dataclass(frozen=True)
+class StoredSource:
+    """An archived file that a vendor is to take in.
+
+    Args:
+        url: reads it, for whoever has it, until the order's deadline; None if none is signed.
+        chunks: reads it with the store's own credentials.
+    """
+
+    url: str | None = field(repr=False)
+    chunks: Callable[[], AsyncIterator[bytes]] = field(repr=False)
+
+
+def _no_source(key: str) -> StoredSource:
+    raise ExportPipelineError(f"{key}: this order is given no archived file")
+
+
+@dataclass(frozen=True)
 class Placement:
     """What a vendor is asked to do: an order, where each artifact goes, where to say it is done.
 
@@ -172,6 +190,7 @@ class Placement:
         sign: artifact name -> where a vendor writes it straight into the store, once, until the
             order's deadline; None if the store cannot sign.
         lend: artifact name -> how the vendor writes it with credentials of its own, None without.
+        source: the store's key -> that archived file, for the vendor to take in.
         is_on_time: whether the claimed turn still holds; asked right before the call is sent.
     """
 
@@ -183,6 +202,7 @@ class Placement:
     completion: UploadTarget
     sign: Callable[[str], UploadTarget | None] = field(default=lambda _: None, repr=False)
     lend: Callable[[str], Loan | None] = field(default=lambda _: None, repr=False)
+    source: Callable[[str], StoredSource] = field(default=_no_source, repr=False)
     is_on_time: Callable[[], bool] = field(default=lambda: True, repr=False)
 
 
@@ -224,12 +244,20 @@ class Vendor(Protocol):
         """Whether each artifact of an order needs an upload target beforehand."""
 
     @property
+    def writes(self) -> bool:
+        """Whether it writes into the store by itself, by signed URLs or what was lent to it."""
+
+    @property
     def posts(self) -> bool:
         """Whether its scans' own webhooks come to us with our token (`read_registration`)."""
 
     @property
     def deletes_archived(self) -> bool:
         """Whether the user asked to delete at the vendor what is archived (`after_sealed`)."""
+
+    @property
+    def keeps(self) -> str:
+        """What `erase` leaves at the vendor, in words; "" if nothing that is known of."""
 
     @property
     def asking(self) -> Asking | None:
@@ -304,6 +332,14 @@ class Vendor(Protocol):
 
     async def after_sealed(self, scan: Scan, orders: Sequence[Order]) -> None:
         """Delete at the vendor what the orders of a sealed generation made or adopted there.
+
+        Raises:
+            VendorError: not all could be deleted; doing it again later is fine.
+            ConfigError: the account has no credentials.
+        """
+
+    async def erase(self, scan: Scan, orders: Sequence[Order]) -> None:
+        """Delete at the vendor the scan itself, where it is ours to delete, and what orders made.
 
         Raises:
             VendorError: not all could be deleted; doing it again later is fine.

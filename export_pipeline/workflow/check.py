@@ -6,14 +6,19 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from export_pipeline.errors import ExportPipelineError
+from export_pipeline.archive.signature import Keys
+from export_pipeline.errors import ConfigError, ExportPipelineError
 from export_pipeline.ledger import inbox
 from export_pipeline.ledger.database import Ledger, Tx
 from export_pipeline.receiver.addresses import Addresses
+from export_pipeline.settings import Settings
 from export_pipeline.storage.probe import probe
 from export_pipeline.storage.store import Store, UploadTarget
 from export_pipeline.vendors.vendor import Vendor
+from export_pipeline.workflow.address import find_address
+from export_pipeline.workflow.alerts import send_test
 
+ALERTS = "alerts"
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -43,6 +48,19 @@ async def try_store(store: Store) -> list[Finding]:
     return [Finding(f"store: {step.name}", step.ok, step.words) for step in await probe(store)]
 
 
+def try_signing(keys: Keys) -> Finding:
+    """Sign something with the key that signs bags, and judge it as an audit does."""
+    if keys.signing is None:
+        text = "EXPORT_SIGNING_KEY is not set: bags are sealed without a signature"
+        return Finding("signing key", works=None, text=text)
+    data = secrets.token_bytes()
+    problem = keys.problem(keys.signing_id, keys.signing.sign(data), data)
+    others = len(keys.known) - 1
+    former = f", beside {others} former" if others else ""
+    text = problem or f"bags are signed with key {keys.signing_id}{former}"
+    return Finding("signing key", works=not problem, text=text)
+
+
 async def try_receiver(
     http: httpx.AsyncClient, ledger: Ledger, addresses: Addresses, url: str
 ) -> Finding:
@@ -58,6 +76,34 @@ async def try_receiver(
         problem = _no_answer(error, url)
     text = problem or f"{url}: reaches this ledger's inbox{_caution(url)}"
     return Finding("receiver", works=not problem, text=text)
+
+
+async def try_alerts(
+    http: httpx.AsyncClient, settings: Settings, problem: str, *, now: float, send: bool
+) -> Finding:
+    """Say whether alerts are taken; `send` posts a test message, which people will read.
+
+    Args:
+        problem: why the address did not take the last message, "" if it did.
+        now: seconds since the epoch.
+    """
+    try:
+        address = find_address(settings)
+    except ConfigError as error:
+        return Finding(ALERTS, works=False, text=str(error))
+    if address is None:
+        text = "EXPORT_ALERT_URL is not set: what is wrong is told by `status` alone"
+        return Finding(ALERTS, works=None, text=text)
+    if send:
+        refusal = await send_test(address, http, now)
+        problem = refusal.problem if refusal is not None else ""
+        text = problem or f"{address.host} takes a test message"
+        return Finding(ALERTS, works=not problem, text=text)
+    if problem:
+        text = f"{problem}; it is tried again by itself, and now by `check --alert`"
+        return Finding(ALERTS, works=False, text=text)
+    text = f"{address.host}: `check --alert` posts a test message"
+    return Finding(ALERTS, works=None, text=text)
 
 
 async def _call(http: httpx.AsyncClient, target: UploadTarget) -> httpx.Response:

@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Sequence
 
 from export_pipeline.archive.verify import Verdict, verify
+from export_pipeline.concurrency import all_of
 from export_pipeline.errors import StoreError
 from export_pipeline.ledger import artifacts, orders, registry
 from export_pipeline.ledger.database import Tx
 from export_pipeline.ledger.rows import Artifact, ArtifactState, Order, Scan
 from export_pipeline.storage.store import Store
-from export_pipeline.transfer.concurrency import all_of
 from export_pipeline.workflow.bring import LEASE_SECONDS, Failure, bring, held
 from export_pipeline.workflow.outcome import Looked, settle_order
 from export_pipeline.workflow.pipeline import Pipeline

@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 
+from export_pipeline.concurrency import all_of
 from export_pipeline.errors import StoreError
 from export_pipeline.ledger import artifacts, registry
 from export_pipeline.ledger.database import Tx
 from export_pipeline.ledger.rows import ArtifactState, Scan
-from export_pipeline.transfer.concurrency import all_of
 from export_pipeline.workflow.collect import collect
 from export_pipeline.workflow.completion import read_completions
 from export_pipeline.workflow.pipeline import Pipeline

@@ -37,6 +37,7 @@ class Imported:
         new: scans that the ledger did not have.
         updated: scans of which it learned something.
         known: scans of which it knew all before.
+        forgotten: scans that were forgotten once, and so were left out.
         bad: lines or bodies that could not be used.
         problems: where and why, of the first `PROBLEMS_KEPT` bad ones.
         accounts: the accounts that the scans are of.
@@ -45,6 +46,7 @@ class Imported:
     new: int = 0
     updated: int = 0
     known: int = 0
+    forgotten: int = 0
     bad: int = 0
     problems: list[tuple[str, str]] = field(default_factory=list)
     accounts: set[str] = field(default_factory=set)
@@ -57,7 +59,13 @@ class Imported:
 
 
 def import_scans(
-    ledger: Ledger, form: Format, file: BinaryIO, *, account: str, imported: Imported
+    ledger: Ledger,
+    form: Format,
+    file: BinaryIO,
+    *,
+    account: str,
+    secret: str | None,
+    imported: Imported,
 ) -> None:
     """Register every scan of the file, `SCANS_PER_TRANSACTION` at a time, and fill in `imported`.
 
@@ -66,19 +74,22 @@ def import_scans(
         form: how the vendor's lines are read.
         file: see `tables.read_lines`; the column `account` is beside the form's.
         account: whose they are where a line does not say.
+        secret: the key of the tombstones, by which forgotten scans are left out.
         imported: what was done so far, also when an error ends it.
 
     Raises:
         BadInput: the file's header cannot be used.
+        ConfigError: scans were forgotten, and this is not the key by which to know them.
     """
     lines = read_lines(file, (*form.fields, ACCOUNT))
     for chunk in in_batches(lines, SCANS_PER_TRANSACTION):
         found = list(_readable(chunk, form, account, imported))
         with ledger.write() as tx:
-            counts = register_many(tx, found, source="import")
+            counts = register_many(tx, found, source="import", secret=secret)
         imported.new += counts.new
         imported.updated += counts.updated
         imported.known += counts.known
+        imported.forgotten += counts.forgotten
         imported.accounts |= {one.key.account for one in found}
 
 

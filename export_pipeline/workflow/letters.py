@@ -56,6 +56,7 @@ def import_bodies(
             for body in batch:
                 _keep(tx, vendor, account, body)
             registered = read_registrations(tx, vendor, patient, len(batch))
+            imported.forgotten += len(batch) - len(registered)
             new = {scan.id for scan in registered if _is_new(tx, scan)}
         imported.new += len(new)
         imported.known += len(registered) - len(new)

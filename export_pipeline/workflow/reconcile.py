@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from export_pipeline.concurrency import all_of
 from export_pipeline.ledger import events, generations, orders, registry
 from export_pipeline.ledger.database import Tx
 from export_pipeline.ledger.rows import GenerationState, Scan
-from export_pipeline.transfer.concurrency import all_of
 from export_pipeline.vendors.vendor import Vendor
 from export_pipeline.workflow.collect import collect
 from export_pipeline.workflow.completion import read_completions

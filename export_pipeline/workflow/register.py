@@ -1,7 +1,7 @@
 """Register scans from the inbox, and queue those that nobody has asked for yet."""
 
 from export_pipeline.errors import BadInput
-from export_pipeline.ledger import events, inbox, registry, reports
+from export_pipeline.ledger import events, inbox, registry, reports, tombstones
 from export_pipeline.ledger.database import Tx
 from export_pipeline.ledger.rows import Letter, QueueClass, Scan, ScanState
 from export_pipeline.scans import ScanKey
@@ -16,8 +16,9 @@ def read_registrations(tx: Tx, vendor: Vendor, settings: Settings, limit: int) -
     """Register the scans of up to `limit` webhooks, and order them where the settings say so.
 
     A webhook that comes twice changes nothing the second time; one that cannot be read is set
-    aside with the reason. A new webhook of an expired scan shows that the vendor has it after all;
-    where the settings leave ordering to others (an import), it stays expired.
+    aside with the reason, one of a scan that was forgotten is deleted. A new webhook of an expired
+    scan shows that the vendor has it after all; where the settings leave ordering to others (an
+    import), it stays expired.
     """
     registered = []
     for letter in inbox.unhandled(tx, vendor.name, inbox.SCANS, limit):
@@ -44,6 +45,9 @@ def _register(tx: Tx, vendor: Vendor, letter: Letter, settings: Settings) -> Sca
     if found is None:
         return None
     key = ScanKey(vendor.name, letter.account, found.scan)
+    if tombstones.forgotten(tx, settings.tombstone_secret, [key]):
+        inbox.drop(tx, letter.id)
+        return None
     scan, _ = registry.register(
         tx, key, source="webhook", details=found.details, expires_at=found.expires_at
     )

@@ -8,6 +8,7 @@ store; only the rest is ordered.
 import asyncio
 from collections.abc import Sequence
 
+from export_pipeline.concurrency import all_of
 from export_pipeline.errors import AlreadyExists, NotFound
 from export_pipeline.ledger import artifacts, events, generations, orders, registry
 from export_pipeline.ledger.database import Tx
@@ -18,8 +19,8 @@ from export_pipeline.ledger.rows import (
     GenerationState,
     QueueClass,
     Scan,
+    ScanState,
 )
-from export_pipeline.transfer.concurrency import all_of
 from export_pipeline.vendors.vendor import Availability
 from export_pipeline.workflow.decide import spent
 from export_pipeline.workflow.order import order_artifacts
@@ -134,7 +135,7 @@ def _open_next(
     queue_class: QueueClass,
 ) -> bool:
     scan = registry.by_id(tx, scan.id)
-    if scan.generation != generation.number:
+    if scan.generation != generation.number or scan.state == ScanState.FORGOTTEN:
         return False
     settled = artifacts.of_generation(tx, scan.id, generation.number)
     number = generations.open_next(tx, scan, wants_bag=generation.wants_bag)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from export_pipeline.ledger import generations, inbox, orders, quotas, registry, summary
+from export_pipeline.ledger import alerts, generations, inbox, orders, quotas, registry, summary
 from export_pipeline.ledger.database import Tx
 from export_pipeline.ledger.quotas import Quota
 from export_pipeline.vendors.vendor import Vendor
@@ -66,6 +66,34 @@ class OpenOrder:
 
 
 @dataclass(frozen=True)
+class LastingCause:
+    """Something wrong that lasts; see `alerts.Cause`."""
+
+    cause: str
+    title: str
+    reason: str
+    command: str
+    count: int
+    names: Sequence[str]
+    age_seconds: float
+
+
+@dataclass(frozen=True)
+class AlertStatus:
+    """What is wrong, and whether people are told.
+
+    Args:
+        lasting: oldest first.
+        looked_seconds: since the daemon last looked for what is wrong; None if it never did.
+        problem: why the address did not take the last message, "" if it did.
+    """
+
+    lasting: Sequence[LastingCause]
+    looked_seconds: float | None
+    problem: str
+
+
+@dataclass(frozen=True)
 class Status:
     """How everything stands.
 
@@ -78,6 +106,7 @@ class Status:
         unreported: settled things that Dagster has yet to be told.
         sealed_files: files in sealed bags.
         sealed_bytes: their bytes.
+        alerts: what is wrong.
     """
 
     scans: Mapping[str, int]
@@ -88,6 +117,7 @@ class Status:
     unreported: int
     sealed_files: int
     sealed_bytes: int
+    alerts: AlertStatus
 
 
 def read_status(tx: Tx, vendors: Mapping[str, Vendor]) -> Status:
@@ -107,6 +137,7 @@ def read_status(tx: Tx, vendors: Mapping[str, Vendor]) -> Status:
         unreported=summary.count_unreported(tx),
         sealed_files=files,
         sealed_bytes=size,
+        alerts=_alerts(tx),
     )
 
 
@@ -158,4 +189,26 @@ def _oldest(tx: Tx) -> OpenOrder | None:
         attempt=order.attempt,
         age_seconds=tx.now - order.queued_at,
         reason=order.reason,
+    )
+
+
+def _alerts(tx: Tx) -> AlertStatus:
+    known = alerts.known(tx)
+    looked_at = alerts.looked_at(tx)
+    return AlertStatus(
+        lasting=[
+            LastingCause(
+                one.cause,
+                one.title,
+                one.reason,
+                one.command,
+                one.count,
+                one.names,
+                age_seconds=tx.now - one.began_at,
+            )
+            for one in known
+            if not one.over
+        ],
+        looked_seconds=None if looked_at is None else tx.now - looked_at,
+        problem=next((one.problem for one in known if one.problem), ""),
     )

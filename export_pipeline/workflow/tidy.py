@@ -2,11 +2,11 @@
 
 import asyncio
 
+from export_pipeline.concurrency import all_of
 from export_pipeline.errors import ConfigError, VendorError
 from export_pipeline.ledger import events, generations, orders, registry
 from export_pipeline.ledger.database import Tx
 from export_pipeline.ledger.rows import Order, Scan
-from export_pipeline.transfer.concurrency import all_of
 from export_pipeline.workflow.pipeline import Pipeline
 
 SCANS_PER_TURN = 100

@@ -44,7 +44,9 @@ def command(tmp_path: Path) -> Command:
     """Run a command on the test's home; `stdin` are bytes."""
 
     def run(*arguments: str, stdin: bytes = b"", home: Path | None = None) -> Outcome:
-        name_count = 2 if arguments[0] in ("scans", "inbox") else 1
+        groups = ("scans", "inbox", "catalog")
+        in_group = arguments[0] in groups and not "".join(arguments[1:2]).startswith("-")
+        name_count = 2 if in_group else 1
         place = ["--home", str(home or tmp_path / "home")]
         words = [*arguments[:name_count], *place, *arguments[name_count:]]
         result = CliRunner().invoke(app, words, input=stdin)

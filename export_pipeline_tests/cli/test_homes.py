@@ -16,7 +16,7 @@ NEED_A_LEDGER = [
     ("status",),
     ("plan",),
     ("retry",),
-    ("verify",),
+    ("verify", "--all"),
     ("link", "essay-1"),
     ("receiver",),
     ("check",),

@@ -16,7 +16,14 @@ def test_plain_lines_are_ids_as_they_are(home: Path, command: Command) -> None:
     stdin = f"\ufeffessay-1\r\n\r\n{HOSTILE}\nx,y;z\n".encode()
     done = command("scans", "import", "-", "--json", stdin=stdin)
     assert done.exit_code == 0
-    assert done.json == {"new": 3, "updated": 0, "known": 0, "bad": 0, "problems": []}
+    assert done.json == {
+        "new": 3,
+        "updated": 0,
+        "known": 0,
+        "forgotten": 0,
+        "bad": 0,
+        "problems": [],
+    }
     assert [scan["scan"] for scan in listed(command)] == ["essay-1", HOSTILE, "x,y;z"]
 
 
@@ -134,7 +141,14 @@ def test_importing_again_adds_what_is_newly_known_and_forgets_nothing(
     command("scans", "import", "-", stdin=b"scan,result_ids\nessay-1,r1 r2\nessay-2,r3\n")
     again = b"scan,result_ids,overview\nessay-1,r1 r2,\nessay-2,,true\nessay-3,,\nessay-3,,\n"
     done = command("scans", "import", "-", "--json", stdin=again)
-    assert done.json == {"new": 1, "updated": 1, "known": 2, "bad": 0, "problems": []}
+    assert done.json == {
+        "new": 1,
+        "updated": 1,
+        "known": 2,
+        "forgotten": 0,
+        "bad": 0,
+        "problems": [],
+    }
     details = command("scans", "show", "essay-2", "--json").json["scan"]["details"]
     assert details == {"result_ids": ["r3"], "enabled": {"overview": True}}
 

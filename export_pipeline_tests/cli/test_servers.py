@@ -32,4 +32,16 @@ def test_the_webhooks_are_told_ready_to_paste(
 @pytest.mark.usefixtures("home")
 def test_without_an_account_there_are_no_webhooks_to_tell(command: Command) -> None:
     assert "no account has credentials here" in command("receiver", "--webhooks").stdout
-    assert command("receiver", "--webhooks", "--json").json == {"webhooks": []}
+    assert command("receiver", "--webhooks", "--json").json == {"webhooks": [], "signed": []}
+
+
+@pytest.mark.usefixtures("home")
+def test_where_a_vendor_posts_that_signs_its_webhooks_is_printed(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EXPORT_CLOUDCONVERT_KEY", "a-key")
+    monkeypatch.setenv("EXPORT_RECEIVER_URL", "https://exports.example.com")
+    address = "https://exports.example.com/hooks/cloudconvert/default/signed"
+    (one,) = command("receiver", "--webhooks", "--json").json["signed"]
+    assert one == {"vendor": "cloudconvert", "account": "default", "url": address}
+    assert address in command("receiver", "--webhooks").stdout

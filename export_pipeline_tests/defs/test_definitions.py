@@ -17,7 +17,7 @@ from dagster._core.definitions.freshness import TimeWindowFreshnessPolicy
 from export_pipeline.definitions import defs
 
 ROOT = Path(__file__).parents[2]
-VENDORS = ("copyleaks", "hookbridge", "laserfiche")
+VENDORS = ("cloudconvert", "copyleaks", "hookbridge", "laserfiche")
 SNAPSHOT = Path(__file__).with_name("definitions.json")
 
 

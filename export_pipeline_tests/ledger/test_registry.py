@@ -1,9 +1,9 @@
 import pytest
 
 from export_pipeline.errors import UnknownScan
-from export_pipeline.ledger import events, orders, registry, reports
+from export_pipeline.ledger import events, registry
 from export_pipeline.ledger.database import KEYS_PER_QUERY, Ledger, Tx
-from export_pipeline.ledger.rows import QueueClass, Scan, ScanState
+from export_pipeline.ledger.rows import Scan, ScanState
 from export_pipeline.scans import ScanKey
 from export_pipeline_tests.ledger.conftest import SteppedClock
 
@@ -14,16 +14,6 @@ def key(name: str, account: str = "default") -> ScanKey:
 
 def register(tx: Tx, *names: str) -> list[Scan]:
     return [registry.register(tx, key(name), source="test")[0] for name in names]
-
-
-def admit(tx: Tx, active_limit: int, chunk: int = 100) -> list[str]:
-    chosen = registry.admit(tx, "copyleaks", active_limit=active_limit, chunk=chunk)
-    return [scan.scan for scan in chosen]
-
-
-def retire(tx: Tx, active_limit: int, chunk: int = 100) -> list[str]:
-    chosen = registry.retire(tx, "copyleaks", active_limit=active_limit, chunk=chunk)
-    return [scan.scan for scan in chosen]
 
 
 def test_registering_the_same_again_changes_nothing(ledger: Ledger, clock: SteppedClock) -> None:
@@ -113,114 +103,3 @@ def test_what_the_vendor_deletes_first_comes_first_and_unknown_ends_last(ledger:
         registry.set_generation(tx, registry.get(tx, key("ordered")).id, 1)
         found = registry.soonest_to_expire(tx, "copyleaks", 10)
     assert [scan.scan for scan in found] == ["soon", "late", "never"]
-
-
-def test_scans_are_admitted_up_to_the_limit_and_in_chunks(ledger: Ledger) -> None:
-    with ledger.write() as tx:
-        register(tx, "one", "two", "three", "four")
-        assert admit(tx, active_limit=3, chunk=2) == ["one", "two"]
-        assert admit(tx, active_limit=3) == ["three"]
-        assert admit(tx, active_limit=3) == []
-        assert registry.count_active(tx, "copyleaks") == 3
-
-
-def order(tx: Tx, scan: Scan, queue_class: QueueClass) -> None:
-    registry.set_generation(tx, scan.id, 1)
-    orders.insert(tx, scan, generation=1, attempt=1, queue_class=queue_class)
-
-
-def test_scans_activated_or_ordered_by_hand_are_admitted_whatever_the_limit(
-    ledger: Ledger,
-) -> None:
-    with ledger.write() as tx:
-        scans = register(tx, "one", "two", "three", "four")
-        assert admit(tx, active_limit=1) == ["one"]
-        registry.activate(tx, scans[2].id)
-        order(tx, scans[3], QueueClass.HAND)
-        assert admit(tx, active_limit=1) == ["three", "four"]
-        assert admit(tx, active_limit=1) == []
-
-
-def test_scans_that_a_schedule_ordered_are_admitted_only_while_there_is_room(
-    ledger: Ledger,
-) -> None:
-    """Each night's orders got keys at once: 300,000 imported scans would have got as many."""
-    with ledger.write() as tx:
-        for scan in register(tx, "one", "two", "three"):
-            order(tx, scan, QueueClass.NIGHTLY)
-        assert admit(tx, active_limit=2) == ["one", "two"]
-        assert admit(tx, active_limit=2) == []
-        for name in ("one", "two"):
-            registry.settle(tx, registry.get(tx, key(name)).id, ScanState.PARTIAL)
-        assert retire(tx, active_limit=2) == ["one"]
-        assert admit(tx, active_limit=2) == ["three"]
-
-
-def test_what_is_sent_first_is_admitted_first_and_what_nobody_ordered_last(
-    ledger: Ledger,
-) -> None:
-    with ledger.write() as tx:
-        register(tx, "registered")
-        for name, end, queue_class in (
-            ("backlog", None, QueueClass.BACKLOG),
-            ("backlog that ends", 5.0, QueueClass.BACKLOG),
-            ("webhook", 9.0, QueueClass.WEBHOOK),
-            ("webhook that ends", 7.0, QueueClass.WEBHOOK),
-        ):
-            scan, _ = registry.register(tx, key(name), source="test", expires_at=end)
-            order(tx, scan, queue_class)
-        registry.register(tx, key("registered that ends"), source="test", expires_at=1.0)
-        assert admit(tx, active_limit=9) == [
-            "webhook that ends",
-            "webhook",
-            "backlog that ends",
-            "backlog",
-            "registered that ends",
-            "registered",
-        ]
-
-
-def test_settled_scans_are_retired_only_to_make_room(ledger: Ledger, clock: SteppedClock) -> None:
-    with ledger.write() as tx:
-        scans = register(tx, "failed", "old", "young")
-    for scan in scans:
-        clock.step(1)
-        with ledger.write() as tx:
-            registry.mark_admitted(tx, [scan.id])
-    with ledger.write() as tx:
-        states = (ScanState.FAILED, ScanState.ARCHIVED, ScanState.EXPIRED)
-        for scan, state in zip(scans, states, strict=True):
-            registry.settle(tx, scan.id, state)
-        assert retire(tx, active_limit=3) == []
-        register(tx, "waiting")
-        assert retire(tx, active_limit=3) == ["old"]
-        assert admit(tx, active_limit=3) == ["waiting"]
-        assert retire(tx, active_limit=1) == ["young"]
-        assert retire(tx, active_limit=1) == []
-
-
-def test_a_scan_that_has_a_report_to_show_is_not_retired(ledger: Ledger) -> None:
-    with ledger.write() as tx:
-        (scan,) = register(tx, "one")
-        registry.mark_admitted(tx, [scan.id])
-        registry.settle(tx, scan.id, ScanState.ARCHIVED)
-        reports.add(
-            tx, scan_id=scan.id, vendor="copyleaks", generation=1, asset="bag", status="sealed"
-        )
-        assert retire(tx, active_limit=0) == []
-        taken = reports.take(tx, "copyleaks", "me", limit=1, seconds=60)
-        reports.shown(tx, [report.id for report in taken])
-        assert retire(tx, active_limit=0) == ["one"]
-
-
-def test_a_retired_scan_stays_away_until_it_is_activated_or_ordered(ledger: Ledger) -> None:
-    """A scan activated while it was in the UI came back at each tick after it was retired."""
-    with ledger.write() as tx:
-        (scan,) = register(tx, "one")
-        assert admit(tx, active_limit=1) == ["one"]
-        registry.activate(tx, scan.id)
-        registry.settle(tx, scan.id, ScanState.ARCHIVED)
-        assert retire(tx, active_limit=0) == ["one"]
-        assert admit(tx, active_limit=1) == []
-        registry.activate(tx, scan.id)
-        assert admit(tx, active_limit=1) == ["one"]

@@ -34,6 +34,7 @@ from export_pipeline.ledger.rows import (
 )
 from export_pipeline.receiver.addresses import Addresses
 from export_pipeline.receiver.app import build
+from export_pipeline.receiver.forgotten import Forgotten
 from export_pipeline.sandbox import Sandbox, SandboxOptions, ScanSpec
 from export_pipeline.sandbox.copyleaks.options import CopyleaksOptions
 from export_pipeline.scans import DEFAULT_ACCOUNT, ScanKey
@@ -221,7 +222,9 @@ def world(home: Path, options: CopyleaksOptions | None = None) -> Iterator[World
         settings.make_home()
         ledger = make_ledger(settings.ledger_url)
         store = LocalStore(home / "archive")
-        with running(build(ledger, store, Addresses("", (SECRET,)))) as url:
+        readers = {"copyleaks": Copyleaks(settings, ledger).read_registration}
+        forgotten = Forgotten(ledger, settings.tombstone_secret, readers)
+        with running(build(ledger, store, Addresses("", (SECRET,)), forgotten=forgotten)) as url:
             environment["EXPORT_RECEIVER_URL"] = url
             yield World(
                 home,

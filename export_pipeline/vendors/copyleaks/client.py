@@ -1,6 +1,7 @@
 """Copyleaks's API for one account: order an export, have a webhook sent again."""
 
 import asyncio
+import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -40,6 +41,7 @@ TURN_SECONDS = 60.0
 """The longest that a call waits for its turn after a login made its first turn stale."""
 WHOLE_SECONDS = 100.0
 """The longest that placing an order takes: less than the lease under which the workflow sends."""
+DELETE_PATH = "/v3.1/scans/delete"
 _FIELD = re.compile(r"[A-Za-z]+")
 _RESULT = re.compile(r"\bresults(\[\d+\]|/.+)", re.IGNORECASE | re.ASCII)
 _KIND_OF_FIELD = {name.replace("_", ""): name for name in KIND_NAMES}
@@ -104,6 +106,18 @@ class CopyleaksClient:
         await self._turn(call, requests)
         await self._send(call, path, None, requests, lambda: True)
 
+    async def delete(self, scan: str) -> None:
+        """Have the vendor delete a completed scan for good; none there is fine (FACTS 1.9).
+
+        Raises:
+            VendorError: see `classify`.
+        """
+        call = Call(VENDOR, self._account, "the deletion", scan)
+        body = json.dumps({"scans": [{"id": scan}], "purge": True}).encode()
+        requests = self._quotas[1:]
+        await self._turn(call, requests)
+        await self._send(call, DELETE_PATH, body, requests, lambda: True, verb="PATCH")
+
     async def _send(
         self,
         call: Call,
@@ -111,10 +125,11 @@ class CopyleaksClient:
         body: bytes | None,
         quotas: Sequence[Quota],
         is_on_time: Callable[[], bool],
+        verb: str = "POST",
     ) -> Answer:
         try:
             async with asyncio.timeout(WHOLE_SECONDS):
-                return await self._send_with_token(call, path, body, quotas, is_on_time)
+                return await self._send_with_token(call, path, body, quotas, is_on_time, verb)
         except TimeoutError:
             pass
         raise call.error(
@@ -130,6 +145,7 @@ class CopyleaksClient:
         body: bytes | None,
         quotas: Sequence[Quota],
         is_on_time: Callable[[], bool],
+        verb: str,
     ) -> Answer:
         """Send with the account's token; a refused token is renewed once."""
         token = await self.login.cached()
@@ -137,12 +153,13 @@ class CopyleaksClient:
             token = await self._fresh(call, quotas)
         elif not is_on_time():
             raise TurnMissed(f"{call.doing} was not sent: the turn claimed for it had passed")
-        answer = await self._post(call, token, path, body)
+        answer = await self._call(call, verb, token, path, body)
         if answer.status == HTTPStatus.UNAUTHORIZED:
             token = await self._fresh(call, quotas, refused=token)
-            answer = await self._post(call, token, path, body)
+            answer = await self._call(call, verb, token, path, body)
         if not answer.is_success:
-            raise self._failure(replace(call, secrets=(*call.secrets, token)), answer, body)
+            ordered = body if path != DELETE_PATH else None
+            raise self._failure(replace(call, secrets=(*call.secrets, token)), answer, ordered)
         return answer
 
     async def _fresh(self, call: Call, quotas: Sequence[Quota], refused: str | None = None) -> str:
@@ -154,12 +171,14 @@ class CopyleaksClient:
     async def _turn(self, call: Call, quotas: Sequence[Quota]) -> None:
         await wait_turn(self._ledger, call, quotas, longest_seconds=TURN_SECONDS, sleep=self._sleep)
 
-    async def _post(self, call: Call, token: str, path: str, body: bytes | None) -> Answer:
+    async def _call(
+        self, call: Call, verb: str, token: str, path: str, body: bytes | None
+    ) -> Answer:
         headers = {"Authorization": f"Bearer {token}"}
         if body is not None:
             headers["Content-Type"] = "application/json"
         url = self._settings.copyleaks_api_url.rstrip("/") + path
-        return await send(self._http(), call, "POST", url, headers=headers, content=body)
+        return await send(self._http(), call, verb, url, headers=headers, content=body)
 
     def _failure(self, call: Call, answer: Answer, sent: bytes | None) -> VendorError:
         said = read_error(answer.body)

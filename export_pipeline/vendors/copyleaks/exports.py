@@ -73,7 +73,9 @@ class Copyleaks:
     name = VENDOR
     kinds: Sequence[ArtifactKind] = KINDS
     pushes = True
+    writes = True
     posts = True
+    keeps = ""
     asking = None
     signed = None
     deletes_archived = False
@@ -216,6 +218,15 @@ class Copyleaks:
 
     async def after_sealed(self, scan: Scan, orders: Sequence[Order]) -> None:
         """Nothing: an export leaves nothing at the vendor, and the scan itself is the team's."""
+
+    async def erase(self, scan: Scan, orders: Sequence[Order]) -> None:  # noqa: ARG002
+        """Delete the scan with its reports for good; Copyleaks does so in the background.
+
+        Raises:
+            VendorError: see `classify`.
+            ConfigError: the account has no credentials.
+        """
+        await self.client(scan.account).delete(scan.scan)
 
     async def check(self, account: str) -> str:
         """Log in, whatever is cached: the key behind a cached token may be revoked.

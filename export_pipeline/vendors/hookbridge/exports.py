@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 import httpx
 
+from export_pipeline.concurrency import all_of
 from export_pipeline.errors import (
     ConfigError,
     ResultLost,
@@ -17,10 +18,10 @@ from export_pipeline.ledger.quotas import Quota
 from export_pipeline.ledger.rows import Artifact, Order, Scan
 from export_pipeline.settings import Settings
 from export_pipeline.storage.http import Http
-from export_pipeline.transfer.concurrency import all_of
 from export_pipeline.vendors.connections import Connections
 from export_pipeline.vendors.hookbridge.artifacts import FILE, KINDS
-from export_pipeline.vendors.hookbridge.client import VENDOR, HookBridgeClient
+from export_pipeline.vendors.hookbridge.client import VENDOR, HookBridgeClient, request_quotas
+from export_pipeline.vendors.hookbridge.details import ExportDetails
 from export_pipeline.vendors.hookbridge.ending import ask_after, counted, require_file
 from export_pipeline.vendors.hookbridge.models import Export
 from export_pipeline.vendors.hookbridge.options import PREFIX, HookBridgeAccount, HookBridgeOptions
@@ -66,7 +67,9 @@ class HookBridge(Unhooked):
     name = VENDOR
     kinds: Sequence[ArtifactKind] = KINDS
     pushes = False
+    writes = False
     posts = False
+    keeps = ""
     asking = ASKING
     signed = None
 
@@ -124,9 +127,9 @@ class HookBridge(Unhooked):
         """Raise `ConfigError` for an account without a key."""
         self.client(account)
 
-    def quotas(self, account: str) -> Sequence[Quota]:
+    def quotas(self, account: str) -> Sequence[Quota]:  # noqa: ARG002 - alike for all accounts
         """Requests a minute."""
-        return self.client(account).quotas
+        return request_quotas(self.options)
 
     def plan(self, scan: Scan) -> Sequence[PlannedArtifact]:  # noqa: ARG002 - alike for all scans
         """The one file that every export has."""
@@ -212,9 +215,24 @@ class HookBridge(Unhooked):
         Raises:
             VendorError: one could not be deleted; doing it again later is fine.
         """
+        await self._delete(scan, [one.vendor_order for one in orders if one.vendor_order])
+
+    async def erase(self, scan: Scan, orders: Sequence[Order]) -> None:
+        """Delete the exports that its orders made or adopted, and the one that it names.
+
+        Raises:
+            VendorError: one could not be deleted; doing it again later is fine.
+            ConfigError: the account has no key.
+        """
+        details = ExportDetails.of_scan(scan)
+        named = [str(details.export_id)] if details and details.export_id else []
+        made = [one.vendor_order for one in orders if one.vendor_order]
+        await self._delete(scan, [*named, *made])
+
+    async def _delete(self, scan: Scan, export_ids: Sequence[str]) -> None:
         client = self.client(scan.account)
         call = client.call("the deletion of its export", scan.scan)
-        for export_id in dict.fromkeys(one.vendor_order for one in orders if one.vendor_order):
+        for export_id in dict.fromkeys(export_ids):
             await client.delete(call, export_id)
 
     async def check(self, account: str) -> str:

@@ -6,7 +6,15 @@ from typing import Any
 
 from jwt import PyJWK, encode
 from jwt.exceptions import PyJWTError
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    Secret,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
 from pydantic.alias_generators import to_camel
 
 from export_pipeline.vendors.payloads import problems
@@ -28,18 +36,19 @@ class AccessKey(BaseModel):
 
     client_id: str = Field(min_length=1)
     domain: str = Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$")
-    jwk: dict[str, Any] = Field(repr=False)
+    jwk: Secret[dict[str, Any]]
 
     @field_validator("jwk")
     @classmethod
-    def _is_signing_key(cls, jwk: dict[str, Any]) -> dict[str, Any]:
+    def _is_signing_key(cls, secret: Secret[dict[str, Any]]) -> Secret[dict[str, Any]]:
+        jwk = secret.get_secret_value()
         if not jwk.get("d") or not jwk.get("kid"):
             raise ValueError("its jwk is no private key with a kid")
         try:
             PyJWK(jwk, algorithm=_ALGORITHM)
         except PyJWTError:
             raise ValueError("its jwk is not an EC key on the curve P-256") from None
-        return jwk
+        return secret
 
     @classmethod
     def from_text(cls, text: str) -> "AccessKey":
@@ -72,5 +81,6 @@ class AccessKey(BaseModel):
             "nbf": begins,
             "exp": int(now) + ASSERTION_SECONDS,
         }
-        key = PyJWK(self.jwk, algorithm=_ALGORITHM).key
-        return encode(claims, key, _ALGORITHM, headers={"kid": self.jwk["kid"]})
+        jwk = self.jwk.get_secret_value()
+        key = PyJWK(jwk, algorithm=_ALGORITHM).key
+        return encode(claims, key, _ALGORITHM, headers={"kid": jwk["kid"]})

@@ -13,8 +13,9 @@ alone are found, of a folder those directly in it; for a tree, search with `{LF:
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import UTC, datetime, timedelta
+from operator import add
 from urllib.parse import quote, urlencode
 
 from pydantic import BaseModel, ConfigDict
@@ -175,11 +176,18 @@ class Look:
 
 
 async def discover(
-    client: LaserficheClient, source: Source, options: LaserficheOptions, ledger: Ledger
+    client: LaserficheClient,
+    source: Source,
+    options: LaserficheOptions,
+    ledger: Ledger,
+    secret: str | None,
 ) -> Registered:
     """Look at a source once and register what is found.
 
     The cursor moves only once all is registered: what a look that fails found is found again.
+
+    Args:
+        secret: the key of the tombstones, by which forgotten scans are left out.
 
     Raises:
         VendorError: the search failed, or a page could not be read.
@@ -199,10 +207,8 @@ async def discover(
                 NewScan(ScanKey(VENDOR, account, one.scan), one.details, one.expires_at)
                 for one in page
             ]
-            told = await ledger.apply(register_many, scans, source="discovery")
-            found = Registered(
-                found.new + told.new, found.updated + told.updated, found.known + told.known
-            )
+            told = await ledger.apply(register_many, scans, source="discovery", secret=secret)
+            found = Registered(*map(add, astuple(found), astuple(told)))
     await ledger.apply(cursors.save, name, look.cursor.model_dump(mode="json"))
     return found
 

@@ -78,7 +78,9 @@ class Laserfiche(Unhooked):
     name = VENDOR
     kinds: Sequence[ArtifactKind] = KINDS
     pushes = False
+    writes = False
     posts = False
+    keeps = "the document itself is the team's own: delete it in the repository"
     asking = ASKING
     signed = None
     deletes_archived = False
@@ -208,6 +210,19 @@ class Laserfiche(Unhooked):
 
     async def after_sealed(self, scan: Scan, orders: Sequence[Order]) -> None:
         """Nothing: the vendor forgets tasks by itself, and the documents are the team's own."""
+
+    async def erase(self, scan: Scan, orders: Sequence[Order]) -> None:
+        """End the tasks of the orders that still have their tokens; the document stays.
+
+        Raises:
+            VendorError: not all could be ended; doing it again later is fine.
+            ConfigError: the account has no credentials.
+        """
+        of = self._of(scan.account)
+        kept = await of.keeping.tokens(orders)
+        for order in orders:
+            if order.vendor_order and order.id in kept:
+                await of.client.forget(order.vendor_order, kept[order.id])
 
     async def check(self, account: str) -> str:
         """Log in, whatever is cached, and look for the repository.

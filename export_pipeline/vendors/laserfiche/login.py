@@ -80,7 +80,7 @@ class LaserficheLogin(Login):
 def credential(account: LaserficheAccount) -> str:
     """Everything with which the account's tokens are got; it seals what the ledger keeps."""
     if account.access_key is not None and account.service_key is not None:
-        kid = account.access_key.jwk["d"]
+        kid = account.access_key.jwk.get_secret_value()["d"]
         return f"{account.access_key.client_id}\0{kid}\0{account.service_key.get_secret_value()}"
     password = account.password.get_secret_value() if account.password else ""
     return f"{account.base_url}\0{account.repository}\0{account.username}\0{password}"

@@ -24,6 +24,7 @@ from export_pipeline.workflow.order import request
 from export_pipeline.workflow.pipeline import Pipeline
 from export_pipeline.workflow.poll import poll
 from export_pipeline.workflow.send import drain
+from export_pipeline_tests.archive.catalogs import rebuilt, table
 from export_pipeline_tests.vendors.laserfiche.bench import LARGE, environment
 
 TURNS = 8
@@ -128,3 +129,17 @@ def test_what_the_vendor_refuses_for_good_is_ordered_once(pipeline: Pipeline, tr
     assert (state, list(found.values())) == (ScanState.FAILED.value, [MISSING])
     with pipeline.ledger.read() as tx:
         assert sum(orders.count_by_state(tx).values()) == 1
+
+
+def test_the_pages_in_a_zip_stand_in_the_catalog_and_in_one_made_from_the_store(
+    pipeline: Pipeline, tmp_path: Path
+) -> None:
+    spec = EntrySpec("Plans", id=201, pages=3)
+    png = {"imageOptions": {"format": "PNG"}}
+    archive(pipeline, spec, parts=["Image"], options=png, entry={"name": "Plans", "pages": 3})
+    [row] = table(pipeline.ledger).to_pylist()
+    assert row["name"] == "image.zip"
+    assert row["members"] == [f"Plans, Page {number}.png" for number in (1, 2, 3)]
+    with closing(make_ledger(f"sqlite:///{tmp_path / 'new.sqlite'}")) as new:
+        assert rebuilt(new, pipeline.store).added == 1
+        assert table(new).equals(table(pipeline.ledger))

@@ -10,12 +10,15 @@ down_revision = None
 def upgrade() -> None:
     """Make them all."""
     _accounts()
+    _alerts()
     _cursors()
+    _holds()
     _inbox()
     _leases()
     _quotas()
     _scans()
     _tokens()
+    _tombstones()
     _artifacts()
     _events()
     _generations()
@@ -35,12 +38,46 @@ def _accounts() -> None:
     )
 
 
+def _alerts() -> None:
+    op.create_table(
+        "alerts",
+        sa.Column("cause", sa.Text(), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("command", sa.Text(), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("names", sa.JSON(), nullable=False),
+        sa.Column("began_at", sa.Double(), nullable=False),
+        sa.Column("seen_at", sa.Double(), nullable=False),
+        sa.Column("over", sa.Boolean(), nullable=False),
+        sa.Column("sent_at", sa.Double()),
+        sa.Column("due_at", sa.Double(), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("problem", sa.Text(), nullable=False),
+        sa.Column("lease_owner", sa.Text()),
+        sa.Column("lease_until", sa.Double()),
+        sa.PrimaryKeyConstraint("cause", name="alerts_pkey"),
+    )
+
+
 def _cursors() -> None:
     op.create_table(
         "cursors",
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("value", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("name", name="cursors_pkey"),
+    )
+
+
+def _holds() -> None:
+    op.create_table(
+        "holds",
+        sa.Column("vendor", sa.Text(), nullable=False),
+        sa.Column("account", sa.Text(), nullable=False),
+        sa.Column("scan", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("at", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint("vendor", "account", "scan", name="holds_pkey"),
     )
 
 
@@ -107,6 +144,7 @@ def _scans() -> None:
         sa.UniqueConstraint("vendor", "account", "scan", name="scans_vendor_account_scan_key"),
     )
     op.create_index("scans_by_admission", "scans", ["vendor", "admitted_at"])
+    op.create_index("scans_by_end", "scans", ["vendor", "state", "expires_at", "id"])
     op.create_index("scans_by_state", "scans", ["vendor", "state", "id"])
 
 
@@ -119,6 +157,16 @@ def _tokens() -> None:
         sa.Column("sealed", sa.LargeBinary(), nullable=False),
         sa.Column("expires_at", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("vendor", "account", "name", name="tokens_pkey"),
+    )
+
+
+def _tombstones() -> None:
+    op.create_table(
+        "tombstones",
+        sa.Column("digest", sa.String(64), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("at", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint("digest", name="tombstones_pkey"),
     )
 
 
@@ -176,11 +224,16 @@ def _generations() -> None:
         sa.Column("frozen_at", sa.Double()),
         sa.Column("sealed_at", sa.Double()),
         sa.Column("audited_at", sa.Double()),
+        sa.Column("damage", sa.Text(), nullable=False),
+        sa.Column("seal_sha256", sa.Text(), nullable=False),
+        sa.Column("details", sa.JSON()),
+        sa.Column("expires_at", sa.Double()),
         sa.Column("tidy_at", sa.Double()),
         sa.ForeignKeyConstraint(["scan_id"], ["scans.id"], name="generations_scan_id_fkey"),
         sa.PrimaryKeyConstraint("scan_id", "number", name="generations_pkey"),
     )
     op.create_index("generations_by_state", "generations", ["state", "sealed_at"])
+    op.create_index("generations_in_order", "generations", ["state", "scan_id", "number"])
     op.create_index("generations_to_tidy", "generations", ["tidy_at"])
 
 

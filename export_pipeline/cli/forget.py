@@ -1,0 +1,166 @@
+"""`forget`: delete all that there is of scans."""
+
+import asyncio
+import sys
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from export_pipeline.cli.home import OpenHome, open_home
+from export_pipeline.cli.options import Account, AsJson, Home, Vendor, examples
+from export_pipeline.cli.output import complain, emit, moment, plural, say, show_table, size
+from export_pipeline.cli.view import open_view
+from export_pipeline.errors import BadInput, UnknownScan
+from export_pipeline.scans import DEFAULT_ACCOUNT, ScanKey
+from export_pipeline.workflow.forget import Forgotten, View
+from export_pipeline.workflow.forget import forget as forget_scans
+from export_pipeline.workflow.forgettable import Candidate, look
+from export_pipeline.workflow.history import find_named
+
+EPILOG = examples(
+    "export-pipeline forget essay-1 --reason 'asked by the author' --dry-run",
+    "export-pipeline forget essay-1 essay-2 --reason 'GDPR 17, case 42' --at-vendor",
+    "export-pipeline forget 7f3c --vendor cloudconvert --reason 'case 43' --yes --json",
+)
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only tell what would be deleted.")]
+
+
+def forget(
+    *,
+    scan_ids: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="ID",
+            help="The vendor's own ids, or Dagster's partition keys. Put -- before ids that begin"
+            " with a dash.",
+        ),
+    ],
+    reason: Annotated[
+        str,
+        typer.Option(
+            "--reason", metavar="TEXT", help="Why; it is kept, so let it name nobody (a case)."
+        ),
+    ],
+    at_vendor: Annotated[
+        bool, typer.Option("--at-vendor", help="Delete them at the vendor too.")
+    ] = False,
+    dry_run: DryRun = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    vendor: Vendor = None,
+    account: Account = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Delete all that there is of scans, for good, and let nothing bring them back.
+
+    Every generation in the store with all its versions, what is staged for it, its rows in the
+    ledger, in every snapshot of the catalog and in the fixity records, its webhooks, and its
+    partition with all events in Dagster (by DAGSTER_HOME). What stays is a tombstone: a digest
+    that names nobody, the reason and the time. By it the scan is not registered again.
+
+    A scan on hold, one that the store keeps by a lock, and one that somebody works on is refused
+    before anything is deleted. Interrupted, the same command goes on. What nobody can delete from
+    here is listed at the end. A scan that only the store knows needs --vendor.
+    """
+    with open_home(home) as there:
+        keys = [find_key(there, name, account, vendor) for name in dict.fromkeys(scan_ids)]
+        found = asyncio.run(_look(there, keys))
+        if dry_run or not as_json:
+            _show(found, as_json=as_json)
+        if dry_run:
+            raise typer.Exit(1 if any(one.obstacles for one in found) else 0)
+        if not yes and not as_json and sys.stdin.isatty():
+            typer.confirm(f"Delete {plural(len(found), 'scan')} for good?", abort=True, err=True)
+        elif not yes:
+            raise BadInput("nothing was deleted: without a terminal to ask on, say --yes")
+        with open_view() as view:
+            done = asyncio.run(_forget(there, found, view, reason, at_vendor=at_vendor))
+    if as_json:
+        emit({"forgotten": [asdict(key) for one in done for key in one.keys], **_sum(done)})
+        return
+    say(f"{plural(sum(len(one.keys) for one in done), 'scan')} forgotten. What stays:")
+    for words in dict.fromkeys(words for one in done for words in one.stays):
+        say(f"- {words}")
+
+
+def find_key(home: OpenHome, name: str, account: str | None, vendor: str | None) -> ScanKey:
+    """The scan that `name` means; with a vendor named, also one that the ledger does not have.
+
+    Raises:
+        UnknownScan: the ledger has none, and no vendor is named.
+        BadInput: several have one of that id, or there is no such vendor.
+    """
+    try:
+        with home.ledger.read() as tx:
+            return find_named(tx, name, account, vendor).key
+    except UnknownScan:
+        if vendor is None:
+            raise
+    if vendor not in home.vendors:
+        raise BadInput(f"--vendor: {vendor!r} is none: use {', '.join(home.vendors)}")
+    return ScanKey(vendor, account or DEFAULT_ACCOUNT, name)
+
+
+async def _look(home: OpenHome, keys: Sequence[ScanKey]) -> list[Candidate]:
+    found = [await look(home.pipeline(key.vendor), key) for key in keys]
+    for one in found:
+        if not one.is_known:
+            raise UnknownScan(
+                f"nobody knows a scan {one.known.key}: it is not in the ledger, not in the store,"
+                " and was never forgotten"
+            )
+    return found
+
+
+async def _forget(
+    home: OpenHome, found: Sequence[Candidate], view: View, reason: str, *, at_vendor: bool
+) -> list[Forgotten]:
+    by_vendor: dict[str, list[Candidate]] = defaultdict(list)
+    for one in found:
+        by_vendor[one.known.key.vendor].append(one)
+    done = []
+    for vendor, candidates in by_vendor.items():
+        pipeline = home.pipeline(vendor)
+        try:
+            done.append(
+                await forget_scans(pipeline, candidates, view, reason=reason, at_vendor=at_vendor)
+            )
+        finally:
+            await pipeline.vendor.aclose()
+    return done
+
+
+def _show(found: Sequence[Candidate], *, as_json: bool) -> None:
+    if as_json:
+        emit({"scans": [_facts(one) for one in found]})
+        return
+    headers = ("vendor", "account", "scan", "state", "objects", "size", "forgotten")
+    rows = [tuple(_facts(one).values())[: len(headers)] for one in found]
+    show_table("", headers, [(*row[:5], size(row[5]), moment(row[6])) for row in rows])
+    for one in found:
+        for words in one.obstacles:
+            complain(words)
+
+
+def _facts(one: Candidate) -> dict[str, Any]:
+    known = one.known
+    return {
+        **asdict(known.key),
+        "state": known.scan.state.value if known.scan else "not in the ledger",
+        "objects": one.kept.objects,
+        "bytes": one.kept.bytes,
+        "forgotten_at": known.tombstone.at if known.tombstone else None,
+        "obstacles": list(one.obstacles),
+    }
+
+
+def _sum(done: Sequence[Forgotten]) -> dict[str, Any]:
+    return {
+        "objects": sum(one.objects for one in done),
+        "tables": sum(one.tables for one in done),
+        "pages": sum(one.pages for one in done),
+        "stays": list(dict.fromkeys(words for one in done for words in one.stays)),
+    }

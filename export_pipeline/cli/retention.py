@@ -1,0 +1,85 @@
+"""`retention`: forget the scans whose time is over."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import asdict
+
+import typer
+
+from export_pipeline.cli.forget import DryRun
+from export_pipeline.cli.home import OpenHome, open_home
+from export_pipeline.cli.options import AsJson, Home, Vendor, examples
+from export_pipeline.cli.output import complain, emit, moment, note, plural, say, show_table, size
+from export_pipeline.cli.view import open_view
+from export_pipeline.ledger.retention import Due
+from export_pipeline.workflow.forget import View
+from export_pipeline.workflow.retention import Retained, due, retain
+
+EPILOG = examples(
+    "export-pipeline retention --dry-run", "export-pipeline retention --vendor copyleaks"
+)
+
+
+def retention(
+    *, dry_run: DryRun = False, vendor: Vendor = None, home: Home = None, as_json: AsJson = False
+) -> None:
+    """Forget the scans that were sealed longer ago than EXPORT_RETENTION_DAYS.
+
+    Or than EXPORT_<VENDOR>_RETENTION_DAYS, which goes before it. The days count from the seal of
+    the newest generation. Scans on hold, and those that are being archived, stay. Everything goes
+    that `forget` deletes, except at the vendor.
+    """
+    with open_home(home) as there:
+        days = {
+            name: kept
+            for name in there.vendors
+            if vendor in (None, name) and (kept := there.settings.retention(name)) is not None
+        }
+        if not days:
+            note("no EXPORT_RETENTION_DAYS or EXPORT_<VENDOR>_RETENTION_DAYS is set: all are kept")
+        if dry_run:
+            _show(asyncio.run(_due(there, days)), as_json=as_json)
+            return
+        with open_view() as view:
+            told = asyncio.run(_retain(there, days, view))
+    _tell(told, as_json=as_json)
+
+
+async def _due(home: OpenHome, days: Mapping[str, int]) -> list[Due]:
+    return [one for name, kept in days.items() async for one in due(home.pipeline(name), kept)]
+
+
+async def _retain(home: OpenHome, days: Mapping[str, int], view: View) -> dict[str, Retained]:
+    return {name: await retain(home.pipeline(name), kept, view) for name, kept in days.items()}
+
+
+def _show(found: list[Due], *, as_json: bool) -> None:
+    if as_json:
+        emit({"scans": [_facts(one) for one in found]})
+        return
+    rows = [
+        (one.scan.vendor, one.scan.account, one.scan.scan, moment(one.sealed_at), size(one.bytes))
+        for one in found
+    ]
+    show_table("", ("vendor", "account", "scan", "sealed", "size"), rows)
+    say(
+        f"{plural(len(found), 'scan')} ({size(sum(one.bytes for one in found))}) would be forgotten"
+    )
+
+
+def _facts(one: Due) -> dict[str, object]:
+    key = {"vendor": one.scan.vendor, "account": one.scan.account, "scan": one.scan.scan}
+    return {**key, "sealed_at": one.sealed_at, "bytes": one.bytes}
+
+
+def _tell(told: Mapping[str, Retained], *, as_json: bool) -> None:
+    if as_json:
+        emit({"vendors": {name: asdict(one) for name, one in told.items()}})
+    else:
+        for name, one in told.items():
+            more = "; more are due: run it again" if one.left else ""
+            say(f"{name}: {plural(one.forgotten, 'scan')} forgotten{more}")
+            for words in one.kept:
+                complain(words)
+    if any(one.kept for one in told.values()):
+        raise typer.Exit(1)

@@ -1,0 +1,213 @@
+"""Forget: delete all that there is of scans, so that nothing brings them back.
+
+The tombstones are written first and the ledger's rows go last: a `forget` that was interrupted is
+finished by the same call again. What no call can delete is told (`Forgotten.stays`).
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from export_pipeline.archive import erasure
+from export_pipeline.archive.layout import scan_prefix
+from export_pipeline.archive.tombstones import Tombstone, bury
+from export_pipeline.errors import NotForgotten
+from export_pipeline.ledger import erase, inbox, registry, tombstones
+from export_pipeline.ledger.database import Tx
+from export_pipeline.scans import ScanKey
+from export_pipeline.workflow.alone import LOOK_AGAIN_SECONDS, alone
+from export_pipeline.workflow.forgettable import Candidate, Known, obstacles, read_known
+from export_pipeline.workflow.pipeline import Pipeline
+from export_pipeline.workflow.register import read_registrations
+
+NAME = "forget"
+"""Of the lease: one at a time, since the archive's tables are written anew."""
+PATIENCE_SECONDS = 150.0
+"""Longer than the lease of a collector that died."""
+LETTERS_PER_TURN = 100
+STAYS = (
+    "backups of the store, the ledger and Dagster's database; what the store keeps by soft delete",
+    "what people downloaded, and until they end the links that they were given",
+    "logs of the receiver and of Dagster's processes, and results of other scans that quote it",
+    "at the vendor: its own backups and logs, and the webhooks that it may send again",
+)
+
+
+class View(Protocol):
+    """Where people see scans, beside the archive: Dagster."""
+
+    def busy(self) -> str:
+        """Why nothing may be taken out of it now, in words; "" if nothing is at work there."""
+
+    def forget(self, keys: Sequence[ScanKey]) -> Sequence[str]:
+        """Take scans out of it; return what stays there, a sentence each."""
+
+
+@dataclass
+class Forgotten:
+    """What was deleted, and what was not.
+
+    Args:
+        keys: the scans.
+        objects: of theirs in the store, every version counted.
+        tables: snapshots of the catalog and fixity records written anew.
+        pages: pages of reports removed.
+        stays: what still names them and no call can delete, a sentence each.
+    """
+
+    keys: list[ScanKey] = field(default_factory=list)
+    objects: int = 0
+    tables: int = 0
+    pages: int = 0
+    stays: list[str] = field(default_factory=list)
+
+
+async def forget(
+    pipeline: Pipeline,
+    candidates: Sequence[Candidate],
+    view: View,
+    *,
+    reason: str,
+    at_vendor: bool = False,
+    patience: float = PATIENCE_SECONDS,
+) -> Forgotten:
+    """Forget scans of one vendor, all or none of them.
+
+    Args:
+        candidates: see `forgettable.look`.
+        view: where else they are seen.
+        reason: kept with their tombstones; it should name nobody.
+        at_vendor: whether to delete them at the vendor too.
+        patience: seconds to wait for those who work on them.
+
+    Raises:
+        NotForgotten: something keeps one of them; nothing was deleted.
+        VendorError: it could not be deleted at the vendor, nor therefore here: call again.
+        StoreError: the store failed, or keeps an object after all: call again.
+    """
+    if kept := [words for one in candidates for words in one.obstacles]:
+        raise NotForgotten("; ".join(kept))
+    async with alone(pipeline, NAME, patience):
+        if busy := await asyncio.to_thread(view.busy):
+            raise NotForgotten(f"nothing can be forgotten now: {busy}; try again when it is over")
+        keys = [one.known.key for one in candidates]
+        buried = await _stop(pipeline, keys, reason, patience)
+        await _bury_in_store(pipeline, buried)
+        if at_vendor:
+            await _erase_at_vendor(pipeline, buried)
+        return await _erase(pipeline, buried, view, at_vendor=at_vendor)
+
+
+async def _stop(
+    pipeline: Pipeline, keys: Sequence[ScanKey], reason: str, patience: float
+) -> Sequence[Known]:
+    """Bury the scans in the ledger and take them out of everybody's hands, once nobody works."""
+    left = patience
+    while isinstance(buried := await pipeline.ledger.apply(_bury, pipeline, keys, reason), str):
+        if left <= 0:
+            raise NotForgotten(f"{buried}; nothing was deleted: try again when that is over")
+        await pipeline.sleep(LOOK_AGAIN_SECONDS)
+        left -= LOOK_AGAIN_SECONDS
+    return buried
+
+
+def _bury(
+    tx: Tx, pipeline: Pipeline, keys: Sequence[ScanKey], reason: str
+) -> Sequence[Known] | str:
+    """Bury them all, or none and return who works on one of them."""
+    secret = tombstones.require_key(tx, pipeline.settings.tombstone_secret)
+    known = [read_known(tx, pipeline, key) for key in keys]
+    if kept := [words for one in known for words in obstacles(pipeline, one)]:
+        raise NotForgotten("; ".join(kept))
+    for one in known:
+        at_work = erase.at_work(tx, one.scan, scan_prefix(one.key)) if one.scan else ""
+        if at_work:
+            return f"{one.key}: {at_work}"
+    of_orders = [order.id for one in known for order in one.orders]
+    digests = [tombstones.key_digest(secret), *(one.digest for one in known)]
+    digests += [tombstones.order_digest(secret, order_id) for order_id in of_orders]
+    tombstones.add(tx, digests, reason, tx.now)
+    for one in known:
+        if one.scan:
+            erase.stop(tx, one.scan)
+    return [read_known(tx, pipeline, key) for key in keys]
+
+
+async def _bury_in_store(pipeline: Pipeline, buried: Sequence[Known]) -> None:
+    nobody = await pipeline.ledger.look(_nobody, pipeline)
+    for tombstone in (nobody, *(one.tombstone for one in buried)):
+        if tombstone is not None:
+            await bury(pipeline.store, tombstone)
+
+
+def _nobody(tx: Tx, pipeline: Pipeline) -> Tombstone | None:
+    secret = tombstones.require_key(tx, pipeline.settings.tombstone_secret)
+    digest = tombstones.key_digest(secret)
+    found = tombstones.find(tx, digest)
+    return Tombstone(digest, *found) if found else None
+
+
+async def _erase_at_vendor(pipeline: Pipeline, buried: Sequence[Known]) -> None:
+    for one in buried:
+        if one.scan is not None:
+            await pipeline.vendor.erase(one.scan, one.orders)
+
+
+async def _erase(
+    pipeline: Pipeline, buried: Sequence[Known], view: View, *, at_vendor: bool
+) -> Forgotten:
+    keys = [one.key for one in buried]
+    done = Forgotten(keys, await _erase_folders(pipeline, buried))
+    done.tables = await erasure.erase_tables(pipeline.store, keys)
+    done.pages = await erasure.erase_pages(pipeline.store, keys)
+    in_view = await asyncio.to_thread(view.forget, keys)
+    await _erase_letters(pipeline, keys)
+    await pipeline.ledger.apply(_erase_rows, keys)
+    # What came while the rows were there; what comes now is taken back by whoever takes it in.
+    done.objects += await _erase_folders(pipeline, buried)
+    done.stays += [*in_view, *_at_vendor(pipeline, buried, at_vendor=at_vendor)]
+    if busy := await asyncio.to_thread(view.busy):
+        done.stays.append(f"perhaps what a run read before: {busy}; forget it again after that")
+    if words := await asyncio.to_thread(pipeline.ledger.wipe):
+        done.stays.append(words)
+    done.stays += STAYS
+    return done
+
+
+def _at_vendor(pipeline: Pipeline, buried: Sequence[Known], *, at_vendor: bool) -> list[str]:
+    if not at_vendor:
+        return ["the scan at the vendor, which nobody asked to delete (--at-vendor)"]
+    keeps = [f"at the vendor: {pipeline.vendor.keeps}"] if pipeline.vendor.keeps else []
+    unknown = [str(one.key) for one in buried if one.scan is None]
+    return keeps + [f"at the vendor: {name}, of which the ledger has no row" for name in unknown]
+
+
+async def _erase_folders(pipeline: Pipeline, buried: Sequence[Known]) -> int:
+    folders = [folder for one in buried for folder in one.folders]
+    return sum([await pipeline.store.erase(folder) for folder in folders])
+
+
+async def _erase_letters(pipeline: Pipeline, keys: Sequence[ScanKey]) -> None:
+    """Delete the webhooks that name the scans; those of others are read first, or were lost."""
+    while await pipeline.ledger.apply(_read_letters, pipeline):
+        pass
+    for account in sorted({key.account for key in keys}):
+        wanted = [key for key in keys if key.account == account]
+        folders = [scan_prefix(key) for key in wanted]
+        after, last = 0, -1
+        while after != last:
+            last = after
+            after = await pipeline.ledger.apply(erase.erase_letters, wanted, folders, last)
+
+
+def _read_letters(tx: Tx, pipeline: Pipeline) -> bool:
+    read_registrations(tx, pipeline.vendor, pipeline.settings, LETTERS_PER_TURN)
+    return bool(inbox.unhandled(tx, pipeline.vendor.name, inbox.SCANS, 1))
+
+
+def _erase_rows(tx: Tx, keys: Sequence[ScanKey]) -> None:
+    for key in keys:
+        scan = registry.find(tx, key)
+        if scan is not None:
+            erase.erase(tx, scan, scan_prefix(key))
