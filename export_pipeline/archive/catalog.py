@@ -1,6 +1,6 @@
 """The catalog: one row per archived artifact, from the ledger, as Parquet beside the bags.
 
-The ledger can be made anew from the bags (`workflow/rebuild`), and the catalog with it.
+The ledger can be made anew from the bags (`workflow/rebuilding`), and the catalog with it.
 """
 
 import asyncio

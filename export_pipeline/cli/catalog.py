@@ -14,8 +14,8 @@ from export_pipeline.cli.home import OpenHome, open_home
 from export_pipeline.cli.options import AsJson, Home, examples
 from export_pipeline.cli.output import complain, emit, note, plural, say, size
 from export_pipeline.errors import NotFound
-from export_pipeline.workflow.rebuild import rebuild
-from export_pipeline.workflow.rebuilt import Names, Rebuilt
+from export_pipeline.workflow.rebuilding.rebuild import rebuild
+from export_pipeline.workflow.rebuilding.rebuilt import Names, Rebuilt
 
 RUN_ID_BYTES = 4
 PROGRESS_SECONDS = 10.0

@@ -15,9 +15,9 @@ from export_pipeline.cli.output import complain, emit, moment, plural, say, show
 from export_pipeline.cli.view import open_view
 from export_pipeline.errors import BadInput, UnknownScan
 from export_pipeline.scans import DEFAULT_ACCOUNT, ScanKey
-from export_pipeline.workflow.forget import Forgotten, View
-from export_pipeline.workflow.forget import forget as forget_scans
-from export_pipeline.workflow.forgettable import Candidate, look
+from export_pipeline.workflow.forgetting.forget import Forgotten, View
+from export_pipeline.workflow.forgetting.forget import forget as forget_scans
+from export_pipeline.workflow.forgetting.forgettable import Candidate, look
 from export_pipeline.workflow.history import find_named
 
 EPILOG = examples(

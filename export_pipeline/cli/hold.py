@@ -15,8 +15,8 @@ from export_pipeline.errors import BadInput
 from export_pipeline.ledger import holds
 from export_pipeline.ledger.holds import Hold
 from export_pipeline.scans import ScanKey
-from export_pipeline.workflow.hold import hold as place_hold
-from export_pipeline.workflow.hold import release
+from export_pipeline.workflow.forgetting.hold import hold as place_hold
+from export_pipeline.workflow.forgetting.hold import release
 
 EPILOG = examples(
     "export-pipeline hold essay-1 --reason 'case 42'",

@@ -12,8 +12,8 @@ from export_pipeline.cli.options import AsJson, Home, Vendor, examples
 from export_pipeline.cli.output import complain, emit, moment, note, plural, say, show_table, size
 from export_pipeline.cli.view import open_view
 from export_pipeline.ledger.retention import Due
-from export_pipeline.workflow.forget import View
-from export_pipeline.workflow.retention import Retained, due, retain
+from export_pipeline.workflow.forgetting.forget import View
+from export_pipeline.workflow.forgetting.retention import Retained, due, retain
 
 EPILOG = examples(
     "export-pipeline retention --dry-run", "export-pipeline retention --vendor copyleaks"

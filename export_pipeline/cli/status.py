@@ -13,7 +13,7 @@ from export_pipeline.cli.watch import watch_blocks
 from export_pipeline.errors import ConfigError
 from export_pipeline.settings import Settings
 from export_pipeline.storage.probe import NO_CREATE_ONLY
-from export_pipeline.workflow.address import find_address
+from export_pipeline.workflow.alerting.address import find_address
 from export_pipeline.workflow.rates import Rates, rates
 from export_pipeline.workflow.status import (
     AccountStatus,

@@ -15,9 +15,9 @@ from export_pipeline.archive.signature import Keys
 from export_pipeline.cli.home import OpenHome, open_home
 from export_pipeline.cli.options import Account, AsJson, Home, ScanIds, Vendor, examples
 from export_pipeline.cli.output import complain, console, emit, note, plain, plural, say, size
-from export_pipeline.workflow.chosen import Wanted, choose
-from export_pipeline.workflow.inventory import take_inventory
-from export_pipeline.workflow.verify import Auditor, Finding
+from export_pipeline.workflow.auditing.chosen import Wanted, choose
+from export_pipeline.workflow.auditing.inventory import take_inventory
+from export_pipeline.workflow.auditing.verify import Auditor, Finding
 
 EPILOG = examples(
     "export-pipeline verify essay-1 essay-2",

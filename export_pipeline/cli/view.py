@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from export_pipeline.scans import ScanKey
-from export_pipeline.workflow.forget import View
+from export_pipeline.workflow.forgetting.forget import View
 
 HOME_VARIABLE = "DAGSTER_HOME"
 

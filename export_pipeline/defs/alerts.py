@@ -12,9 +12,9 @@ from export_pipeline.ledger.database import Ledger
 from export_pipeline.settings import Settings
 from export_pipeline.vendors.http import make_client
 from export_pipeline.vendors.open import open_vendors
-from export_pipeline.workflow.address import Address, find_address
-from export_pipeline.workflow.alerts import Sent, send_due
-from export_pipeline.workflow.causes import read_causes
+from export_pipeline.workflow.alerting.address import Address, find_address
+from export_pipeline.workflow.alerting.alerts import Sent, send_due
+from export_pipeline.workflow.alerting.causes import read_causes
 from export_pipeline.workflow.words import plural
 
 LEAST_SECONDS = 60

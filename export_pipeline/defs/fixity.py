@@ -13,8 +13,8 @@ from export_pipeline.defs.slices import ARCHIVE, DAILY, OWNER
 from export_pipeline.errors import StoreError
 from export_pipeline.settings import Settings
 from export_pipeline.storage.store import Store
-from export_pipeline.workflow.fixity import FixityRun, run_fixity
-from export_pipeline.workflow.verify import Auditor
+from export_pipeline.workflow.auditing.fixity import FixityRun, run_fixity
+from export_pipeline.workflow.auditing.verify import Auditor
 
 LEFTOVER_SECONDS = 24 * 3_600.0
 """Age at which what a writer left is nobody's: no upload runs for a day."""

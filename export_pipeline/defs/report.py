@@ -10,9 +10,9 @@ from export_pipeline.defs.slices import ARCHIVE, DAILY, OWNER
 from export_pipeline.errors import StoreError
 from export_pipeline.storage.store import Store, pieces
 from export_pipeline.vendors.open import open_vendors
-from export_pipeline.workflow.figures import read_figures
-from export_pipeline.workflow.report import render_page
-from export_pipeline.workflow.report_markdown import render_markdown
+from export_pipeline.workflow.reporting.figures import read_figures
+from export_pipeline.workflow.reporting.report import render_page
+from export_pipeline.workflow.reporting.report_markdown import render_markdown
 
 REPORTS_KEPT = 7
 """A week of them: a scan that was forgotten lives on in no older one."""

@@ -7,7 +7,7 @@ import dagster as dg
 from export_pipeline.defs.forget import DagsterView
 from export_pipeline.defs.runs import run_held
 from export_pipeline.defs.slices import Slice
-from export_pipeline.workflow.retention import retain
+from export_pipeline.workflow.forgetting.retention import retain
 
 CRON = "30 3 * * *"
 

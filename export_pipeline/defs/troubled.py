@@ -29,7 +29,7 @@ from export_pipeline.ledger.database import Ledger
 from export_pipeline.ledger.rows import ScanState
 from export_pipeline.ledger.troubles import FACTS, NAMES
 from export_pipeline.scans import ScanKey
-from export_pipeline.workflow.causes import in_brief
+from export_pipeline.workflow.alerting.causes import in_brief
 
 RUN_SECONDS = 36 * 3_600.0
 """For so long a failed run counts if none succeeds: by then a nightly one has failed again."""

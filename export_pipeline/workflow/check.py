@@ -15,8 +15,8 @@ from export_pipeline.settings import Settings
 from export_pipeline.storage.probe import probe
 from export_pipeline.storage.store import Store, UploadTarget
 from export_pipeline.vendors.vendor import Vendor
-from export_pipeline.workflow.address import find_address
-from export_pipeline.workflow.alerts import send_test
+from export_pipeline.workflow.alerting.address import find_address
+from export_pipeline.workflow.alerting.alerts import send_test
 
 ALERTS = "alerts"
 LOOPBACK = ("127.0.0.1", "::1", "localhost")

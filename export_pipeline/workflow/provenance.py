@@ -1,6 +1,6 @@
 """`provenance.json`: all that the ledger knows of a sealed generation, written and read back.
 
-It is what the ledger is made anew from if its database is lost (`workflow/rebuild`).
+It is what the ledger is made anew from if its database is lost (`workflow/rebuilding`).
 """
 
 import json

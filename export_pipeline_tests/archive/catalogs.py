@@ -8,8 +8,8 @@ import pyarrow as pa
 from export_pipeline.archive import catalog
 from export_pipeline.ledger.database import Ledger
 from export_pipeline.storage.store import Store
-from export_pipeline.workflow.rebuild import rebuild
-from export_pipeline.workflow.rebuilt import Rebuilt
+from export_pipeline.workflow.rebuilding.rebuild import rebuild
+from export_pipeline.workflow.rebuilding.rebuilt import Rebuilt
 
 KEY = "the key of the tombstones"
 VENDORS = ("copyleaks", "laserfiche", "hookbridge", "cloudconvert")

@@ -21,12 +21,12 @@ from export_pipeline.storage.local import LocalStore
 from export_pipeline.vendors.open import open_vendors
 from export_pipeline.vendors.vendor import Vendor
 from export_pipeline.workflow import send
-from export_pipeline.workflow.causes import read_causes
+from export_pipeline.workflow.alerting.causes import read_causes
 from export_pipeline.workflow.fetch import Wanted
-from export_pipeline.workflow.figures import read_figures
 from export_pipeline.workflow.history import find_named, read_history
 from export_pipeline.workflow.pipeline import Pipeline
 from export_pipeline.workflow.register import queue_registered
+from export_pipeline.workflow.reporting.figures import read_figures
 from export_pipeline.workflow.status import read_status
 from export_pipeline_tests.benchmarks.filled import ACCOUNT, VENDOR
 

@@ -10,7 +10,7 @@ from export_pipeline.ledger.schema import generations
 from export_pipeline.sandbox import ScanSpec
 from export_pipeline.scans import ScanKey
 from export_pipeline_tests.cli.conftest import Command, Outcome
-from export_pipeline_tests.workflow.forgetting import naming, spellings
+from export_pipeline_tests.workflow.forgetting.traces import naming, spellings
 from export_pipeline_tests.workflow.world import World, world
 
 HOSTILE = 'a/../b%2f;:"<x>=2e'

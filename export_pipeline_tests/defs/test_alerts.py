@@ -25,7 +25,7 @@ from dagster_shared.error import SerializableErrorInfo
 from export_pipeline.defs import alerts
 from export_pipeline.ledger import alerts as rows
 from export_pipeline.sandbox import ScanSpec
-from export_pipeline.workflow import alerts as sending
+from export_pipeline.workflow.alerting import alerts as sending
 from export_pipeline_tests.defs.lab import Lab, reason
 from export_pipeline_tests.defs.lab import lab as make_lab
 from export_pipeline_tests.servers.alert_target import AlertTarget, running_alert_target

@@ -17,7 +17,7 @@ from export_pipeline.defs import fixity
 from export_pipeline.ledger import audits, generations
 from export_pipeline.ledger.audits import ArchiveSize
 from export_pipeline.settings import Settings
-from export_pipeline.workflow.fixity import DAY_SECONDS, FixityRun
+from export_pipeline.workflow.auditing.fixity import DAY_SECONDS, FixityRun
 from export_pipeline_tests.defs.lab import Lab
 from export_pipeline_tests.defs.lab import lab as make_lab
 from export_pipeline_tests.defs.test_materialize import flip_a_byte

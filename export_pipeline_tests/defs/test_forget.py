@@ -11,7 +11,7 @@ from export_pipeline.ledger.schema import generations
 from export_pipeline.sandbox import ScanSpec
 from export_pipeline.scans import ScanKey
 from export_pipeline_tests.defs.lab import EVERYTHING, Lab
-from export_pipeline_tests.workflow.forgetting import forgetting, naming
+from export_pipeline_tests.workflow.forgetting.traces import forgetting, naming
 
 HOSTILE = 'a/../b%2f;:"<x>=2e'
 

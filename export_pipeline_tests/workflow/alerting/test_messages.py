@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from export_pipeline.ledger.alerts import Alert
-from export_pipeline.workflow.messages import as_json, as_slack, body
+from export_pipeline.workflow.alerting.messages import as_json, as_slack, body
 
 HOSTILE = 'a/../b%2f;:"<x>'
 ALERT = Alert(

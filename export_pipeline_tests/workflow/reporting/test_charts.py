@@ -2,8 +2,8 @@ import pytest
 
 from export_pipeline.ledger.figures import SealedDay, StateCount
 from export_pipeline.ledger.rows import ScanState
-from export_pipeline.workflow.charts import BARS, HEIGHT, WIDTH, stacks, timeline
-from export_pipeline.workflow.report_markdown import CELLS, bar, code, spark
+from export_pipeline.workflow.reporting.charts import BARS, HEIGHT, WIDTH, stacks, timeline
+from export_pipeline.workflow.reporting.report_markdown import CELLS, bar, code, spark
 
 
 def test_each_day_is_a_bar_until_there_are_more_than_bars() -> None:

@@ -14,7 +14,7 @@ from export_pipeline.ledger.audits import SealedBag
 from export_pipeline.ledger.database import Ledger, sqlite_url
 from export_pipeline.ledger.home import make_ledger
 from export_pipeline.scans import ScanKey
-from export_pipeline.workflow.bags import part_of, sample, verified_longest_ago
+from export_pipeline.workflow.auditing.bags import part_of, sample, verified_longest_ago
 from export_pipeline_tests.ledger.conftest import SteppedClock
 from export_pipeline_tests.ledger.test_audits import seal
 

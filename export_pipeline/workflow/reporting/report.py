@@ -11,9 +11,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from export_pipeline.ledger.figures import DAY_SECONDS
 from export_pipeline.ledger.rows import ScanState
 from export_pipeline.workflow import words
-from export_pipeline.workflow.causes import in_brief, is_failure
-from export_pipeline.workflow.charts import HEIGHT, WIDTH, stacks, timeline
-from export_pipeline.workflow.figures import DURATION_DAYS, ENDING_DAYS, Figures
+from export_pipeline.workflow.alerting.causes import in_brief, is_failure
+from export_pipeline.workflow.reporting.charts import HEIGHT, WIDTH, stacks, timeline
+from export_pipeline.workflow.reporting.figures import DURATION_DAYS, ENDING_DAYS, Figures
 from export_pipeline.workflow.status import LastingCause
 
 

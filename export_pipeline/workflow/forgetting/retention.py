@@ -7,8 +7,8 @@ from export_pipeline.errors import NotForgotten
 from export_pipeline.ledger import retention
 from export_pipeline.ledger.retention import Due
 from export_pipeline.scans import ScanKey
-from export_pipeline.workflow.forget import PATIENCE_SECONDS, View, forget
-from export_pipeline.workflow.forgettable import look
+from export_pipeline.workflow.forgetting.forget import PATIENCE_SECONDS, View, forget
+from export_pipeline.workflow.forgetting.forgettable import look
 from export_pipeline.workflow.pipeline import Pipeline
 
 REASON = "retention"

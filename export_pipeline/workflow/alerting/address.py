@@ -13,7 +13,7 @@ import httpx
 from export_pipeline.errors import ConfigError
 from export_pipeline.settings import Settings
 from export_pipeline.vendors.retry_after import retry_after_seconds
-from export_pipeline.workflow.messages import body
+from export_pipeline.workflow.alerting.messages import body
 
 SLACK_HOST = "hooks.slack.com"
 POST_SECONDS = 30.0

@@ -12,8 +12,8 @@ import httpx
 from export_pipeline.ledger import alerts
 from export_pipeline.ledger.alerts import Alert
 from export_pipeline.ledger.database import Ledger
-from export_pipeline.workflow.address import Address, Refusal
-from export_pipeline.workflow.messages import as_json, as_slack, state
+from export_pipeline.workflow.alerting.address import Address, Refusal
+from export_pipeline.workflow.alerting.messages import as_json, as_slack, state
 
 SECONDS_BETWEEN = 1.0
 """Slack takes one message a second for each webhook (api.slack.com/apis/rate-limits)."""

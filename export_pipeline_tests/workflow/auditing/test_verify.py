@@ -22,12 +22,12 @@ from export_pipeline.ledger.schema import artifacts, scans
 from export_pipeline.ledger.schema import generations as generation_table
 from export_pipeline.storage.local import LocalStore
 from export_pipeline.storage.store import StoredObject
-from export_pipeline.workflow import inventory, verify
-from export_pipeline.workflow.bags import every_bag
-from export_pipeline.workflow.verify import Auditor
+from export_pipeline.workflow.auditing import inventory, verify
+from export_pipeline.workflow.auditing.bags import every_bag
+from export_pipeline.workflow.auditing.verify import Auditor
 from export_pipeline_tests.archive.signing import signing
 from export_pipeline_tests.workflow.archives import REPORT, Archive, flip_a_bit
-from export_pipeline_tests.workflow.damages import alter_everything, delete_all
+from export_pipeline_tests.workflow.auditing.damages import alter_everything, delete_all
 
 _runs = itertools.count()
 HOSTILE = 'a/../b%2f;:"<x> =2e ü'

@@ -8,9 +8,9 @@ from export_pipeline.archive.pace import Pace, pace
 from export_pipeline.ledger import audits
 from export_pipeline.ledger.audits import ArchiveSize, SealedBag
 from export_pipeline.settings import Settings
-from export_pipeline.workflow.bags import verified_longest_ago
-from export_pipeline.workflow.inventory import take_inventory
-from export_pipeline.workflow.verify import Auditor
+from export_pipeline.workflow.auditing.bags import verified_longest_ago
+from export_pipeline.workflow.auditing.inventory import take_inventory
+from export_pipeline.workflow.auditing.verify import Auditor
 
 DAY_SECONDS = 86_400.0
 DAMAGED_SHOWN = 100

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from export_pipeline.storage.local import LocalStore
-from export_pipeline_tests.workflow.damages import DamageConformance
+from export_pipeline_tests.workflow.auditing.damages import DamageConformance
 
 
 class TestLocalDisk(DamageConformance):

@@ -28,14 +28,14 @@ from export_pipeline.storage.local import LocalStore
 from export_pipeline.storage.store import StoredObject, StoredVersion, pieces
 from export_pipeline.workflow.collect import collect
 from export_pipeline.workflow.completion import read_completions
+from export_pipeline.workflow.forgetting.hold import hold, release
+from export_pipeline.workflow.forgetting.retention import Retained, retain
 from export_pipeline.workflow.formats import format_of
-from export_pipeline.workflow.hold import hold, release
 from export_pipeline.workflow.importing import Imported, import_scans
 from export_pipeline.workflow.letters import import_bodies
 from export_pipeline.workflow.pipeline import Pipeline
-from export_pipeline.workflow.retention import Retained, retain
 from export_pipeline.workflow.send import drain
-from export_pipeline_tests.workflow.forgetting import Seen, forgetting, naming, spellings
+from export_pipeline_tests.workflow.forgetting.traces import Seen, forgetting, naming, spellings
 from export_pipeline_tests.workflow.world import World
 
 HOSTILE = 'a/../b%2f;:"<x>=2e'

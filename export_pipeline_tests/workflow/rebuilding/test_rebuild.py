@@ -23,11 +23,11 @@ from export_pipeline.ledger.home import make_ledger
 from export_pipeline.ledger.rows import ArtifactState, QueueClass, ScanState
 from export_pipeline.scans import ScanKey
 from export_pipeline.storage.local import LocalStore
-from export_pipeline.workflow import rebuild as rebuilding
 from export_pipeline.workflow.history import History, read_history
 from export_pipeline.workflow.link import find_sealed
 from export_pipeline.workflow.order import Requested, request
-from export_pipeline.workflow.rebuilt import Rebuilt
+from export_pipeline.workflow.rebuilding import rebuild as rebuilding
+from export_pipeline.workflow.rebuilding.rebuilt import Rebuilt
 from export_pipeline.workflow.renew import renew_sealed
 from export_pipeline_tests.archive.bags import PREFIX, PROVENANCE, make_bag
 from export_pipeline_tests.archive.catalogs import KEY, rebuilt, table

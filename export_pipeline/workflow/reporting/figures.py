@@ -11,7 +11,7 @@ from export_pipeline.ledger.rows import ScanState
 from export_pipeline.ledger.troubles import Trouble
 from export_pipeline.vendors.vendor import Vendor
 from export_pipeline.workflow import commands
-from export_pipeline.workflow.causes import alike, in_brief
+from export_pipeline.workflow.alerting.causes import alike, in_brief
 from export_pipeline.workflow.status import Status, read_status
 
 DURATION_DAYS = 30

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 from export_pipeline.ledger.figures import DAY_SECONDS
 from export_pipeline.ledger.rows import ScanState
-from export_pipeline.workflow.charts import stacks, timeline
-from export_pipeline.workflow.figures import Figures
-from export_pipeline.workflow.report import day, moment, wrong
+from export_pipeline.workflow.reporting.charts import stacks, timeline
+from export_pipeline.workflow.reporting.figures import Figures
+from export_pipeline.workflow.reporting.report import day, moment, wrong
 from export_pipeline.workflow.words import duration, plural, size
 
 INLINE_CHARACTERS = 999

@@ -26,9 +26,9 @@ from export_pipeline.ledger.rows import GenerationState, Scan
 from export_pipeline.scans import ScanKey
 from export_pipeline.storage.store import Store
 from export_pipeline.workflow.describe import BAG, describe
-from export_pipeline.workflow.found import FoundScan, Named, find_scans
 from export_pipeline.workflow.queue import ORDER
-from export_pipeline.workflow.rebuilt import Rebuilt
+from export_pipeline.workflow.rebuilding.found import FoundScan, Named, find_scans
+from export_pipeline.workflow.rebuilding.rebuilt import Rebuilt
 from export_pipeline.workflow.settle import report
 
 ROWS_PER_PAGE = 5_000

@@ -7,8 +7,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from export_pipeline.scans import ScanKey, escape
-from export_pipeline.workflow.forget import Forgotten, forget
-from export_pipeline.workflow.forgettable import look
+from export_pipeline.workflow.forgetting.forget import Forgotten, forget
+from export_pipeline.workflow.forgetting.forgettable import look
 from export_pipeline.workflow.pipeline import Pipeline
 
 KEPT_FILES = ("receiver-secret", "tombstone-key")

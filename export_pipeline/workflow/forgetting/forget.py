@@ -16,8 +16,8 @@ from export_pipeline.errors import NotForgotten
 from export_pipeline.ledger import erase, inbox, registry, tombstones
 from export_pipeline.ledger.database import Tx
 from export_pipeline.scans import ScanKey
-from export_pipeline.workflow.alone import LOOK_AGAIN_SECONDS, alone
-from export_pipeline.workflow.forgettable import Candidate, Known, obstacles, read_known
+from export_pipeline.workflow.forgetting.alone import LOOK_AGAIN_SECONDS, alone
+from export_pipeline.workflow.forgetting.forgettable import Candidate, Known, obstacles, read_known
 from export_pipeline.workflow.pipeline import Pipeline
 from export_pipeline.workflow.register import read_registrations
 

@@ -15,10 +15,10 @@ from export_pipeline.ledger.quotas import Quota
 from export_pipeline.scans import escape
 from export_pipeline.settings import Settings
 from export_pipeline.vendors.open import open_vendors
-from export_pipeline.workflow.causes import read_causes
-from export_pipeline.workflow.figures import LISTED, Figures, read_figures
-from export_pipeline.workflow.report import render_page
-from export_pipeline.workflow.report_markdown import INLINE_CHARACTERS, render_markdown
+from export_pipeline.workflow.alerting.causes import read_causes
+from export_pipeline.workflow.reporting.figures import LISTED, Figures, read_figures
+from export_pipeline.workflow.reporting.report import render_page
+from export_pipeline.workflow.reporting.report_markdown import INLINE_CHARACTERS, render_markdown
 from export_pipeline_tests.ledger.conftest import SteppedClock
 from export_pipeline_tests.ledger.made_up import add_generations, add_orders, add_scans
 

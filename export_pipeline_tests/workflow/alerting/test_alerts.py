@@ -18,9 +18,9 @@ from export_pipeline.ledger.home import make_ledger
 from export_pipeline.settings import Settings
 from export_pipeline.vendors.http import make_client
 from export_pipeline.vendors.open import open_vendors
-from export_pipeline.workflow.address import Address, find_address
-from export_pipeline.workflow.alerts import Sent, send_due
-from export_pipeline.workflow.causes import read_causes
+from export_pipeline.workflow.alerting.address import Address, find_address
+from export_pipeline.workflow.alerting.alerts import Sent, send_due
+from export_pipeline.workflow.alerting.causes import read_causes
 from export_pipeline_tests.ledger.conftest import SteppedClock
 from export_pipeline_tests.ledger.made_up import add_generations, add_orders, add_scans
 from export_pipeline_tests.servers.alert_target import AlertTarget, running_alert_target

@@ -7,7 +7,7 @@ from random import Random
 from export_pipeline.ledger import audits
 from export_pipeline.ledger.audits import SealedBag
 from export_pipeline.ledger.database import Ledger
-from export_pipeline.workflow.bags import every_bag, part_of, sample
+from export_pipeline.workflow.auditing.bags import every_bag, part_of, sample
 from export_pipeline.workflow.history import find_named
 
 

@@ -22,7 +22,7 @@ from export_pipeline.ledger.rows import GenerationState
 from export_pipeline.scans import ScanKey
 from export_pipeline.storage.probe import PROBE_FOLDER
 from export_pipeline.storage.store import Store
-from export_pipeline.workflow.bags import every_bag
+from export_pipeline.workflow.auditing.bags import every_bag
 
 LOOKED_UP_AT_ONCE = 1_000
 """Folders of bags, or staged objects, looked up in the ledger together."""

@@ -23,7 +23,7 @@ from export_pipeline_tests.workflow.crashing import (
     SwitchedStore,
     processes,
 )
-from export_pipeline_tests.workflow.forgetting import forgetting, naming, spellings
+from export_pipeline_tests.workflow.forgetting.traces import forgetting, naming, spellings
 from export_pipeline_tests.workflow.world import World, world
 
 

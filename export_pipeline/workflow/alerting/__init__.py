@@ -1,0 +1,1 @@
+"""Alerts: what troubles there are, one message each, and where it goes."""

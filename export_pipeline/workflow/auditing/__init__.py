@@ -1,0 +1,1 @@
+"""The audit of the archive: which bags, what is wrong, what belongs to none."""

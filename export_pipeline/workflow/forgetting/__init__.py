@@ -1,0 +1,1 @@
+"""Forgetting a scan everywhere, holding one, and retention by age."""

@@ -1,0 +1,1 @@
+"""The ledger brought back from the store alone."""

@@ -1,0 +1,1 @@
+"""The report on the archive: figures, charts, a page and Dagster's own form."""
