@@ -2,18 +2,8 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
-from pydantic import Field
-
-from export_pipeline.defs.resources import Storage
-
-
-def _secret(overrides: str) -> Any:
-    description = f"Overrides {overrides}; set it by `EnvVar`."
-    return Field(
-        default=None, description=description, json_schema_extra={"dagster__is_secret": True}
-    )
+from export_pipeline.defs.resources import Storage, secret
 
 
 class HttpPutStorage(Storage):
@@ -21,9 +11,9 @@ class HttpPutStorage(Storage):
 
     username: str | None = None
     """Overrides EXPORT_HTTP_USERNAME."""
-    password: str | None = _secret("EXPORT_HTTP_PASSWORD")
-    bearer_token: str | None = _secret("EXPORT_HTTP_BEARER_TOKEN")
-    headers: dict[str, str] | None = _secret("EXPORT_HTTP_HEADERS")
+    password: str | None = secret("EXPORT_HTTP_PASSWORD")
+    bearer_token: str | None = secret("EXPORT_HTTP_BEARER_TOKEN")
+    headers: dict[str, str] | None = secret("EXPORT_HTTP_HEADERS")
     create_only: bool | None = None
     """Overrides EXPORT_HTTP_CREATE_ONLY."""
 

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import os
 import secrets
+import shutil
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -15,6 +16,7 @@ from stat import S_ISREG
 from export_pipeline.errors import AccessDenied, AlreadyExists, NotFound, StoreError, StoreFull
 from export_pipeline.storage.keys import require_key, require_prefix
 from export_pipeline.storage.store import CHUNK_BYTES, Capabilities, StoredObject, UploadTarget
+from export_pipeline.storage.versions import Versionless
 
 INCOMING = ".incoming"
 MAX_SETTLED_FOLDERS = 10_000
@@ -34,7 +36,7 @@ def _token() -> str:
     return secrets.token_hex(_TOKEN_BYTES)
 
 
-class LocalStore:
+class LocalStore(Versionless):
     """Objects as files below `root`, which is made at the first write.
 
     A file is written and synced under `.incoming/`, then hard-linked to its name, which fails if
@@ -119,6 +121,14 @@ class LocalStore:
         """See `Store.delete`; folders stay, as a put may be about to link into them."""
         await asyncio.to_thread(self._delete, key, self._path(key))
 
+    async def erase(self, key: str) -> int:
+        """See `Store.erase`; a folder goes with its name."""
+        erased = await super().erase(key)
+        if key.endswith("/"):
+            folder = self._root / require_prefix(key)
+            await asyncio.to_thread(self._remove_folder, key, folder)
+        return erased
+
     def sign_upload(self, key: str, *, seconds: float) -> UploadTarget | None:
         """None: a disk has no URLs."""
         return None
@@ -183,11 +193,11 @@ class LocalStore:
         _sync(path.parent)
 
     def _link_settled(self, source: Path, path: Path) -> None:
-        self._settle(path.parent)
         try:
+            self._settle(path.parent)
             os.link(source, path)
         except FileNotFoundError:
-            # Somebody removed the folder by hand since it was settled.
+            # The folder was erased, or removed by hand, since it was settled.
             self._settled.clear()
             self._settle(path.parent)
             os.link(source, path)
@@ -255,6 +265,11 @@ class LocalStore:
         with self._explained(key, path), suppress(*_NO_FILE):
             path.unlink()
             _sync(path.parent)
+
+    def _remove_folder(self, key: str, folder: Path) -> None:
+        with self._explained(key, folder), suppress(*_NO_FILE):
+            shutil.rmtree(folder)
+            _sync(folder.parent)
 
     def _sweep(self, before: float) -> int:
         removed = 0

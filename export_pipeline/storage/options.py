@@ -1,9 +1,9 @@
 """A backend's own options, read from environment variables: field by field, in words if wrong."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, NamedTuple, TypeVar, get_args, get_origin
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -12,6 +12,9 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    Secret,
+    SecretBytes,
+    SecretStr,
     ValidationError,
 )
 
@@ -71,6 +74,43 @@ class StoreOptions(BaseModel):
 def variable(name: str, meaning: str, *, default: Any = None) -> Any:
     """Declare a field that the environment variable `name` sets."""
     return Field(default=default, alias=name, description=meaning)
+
+
+class Variable(NamedTuple):
+    """An environment variable that sets a field.
+
+    Args:
+        is_secret: nothing shows its value; told by the field's type.
+    """
+
+    name: str
+    meaning: str
+    is_secret: bool = False
+
+
+def declared(model: type[BaseModel], begin: str = "") -> Iterator[Variable]:
+    """Every variable of a model.
+
+    Args:
+        begin: what stands before each alias in the environment.
+    """
+    for field in model.model_fields.values():
+        if field.alias:
+            is_secret = _holds_secret(field.annotation)
+            yield Variable(begin + field.alias, field.description or "", is_secret)
+
+
+def _holds_secret(kind: Any) -> bool:
+    """Whether a value of this type has a secret in it: itself, an item, or a field of a model."""
+    if (get_origin(kind) or kind) in (Secret, SecretBytes, SecretStr):
+        return True
+    fields = kind.model_fields.values() if _is_model(kind) else ()
+    inside = [*get_args(kind), *(field.annotation for field in fields)]
+    return any(map(_holds_secret, inside))
+
+
+def _is_model(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
 
 
 def read_options(model: type[Options], variables: Mapping[str, str]) -> Options:

@@ -2,8 +2,10 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, AsyncIterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterator, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 from export_pipeline.storage.store import CHUNK_BYTES
 
@@ -11,19 +13,59 @@ INLINE_HASH_BYTES = 64 * 1024
 """Up to this size hashing is cheaper than handing it to a thread (measured: `transfer/hashing`)."""
 
 
+class Digest(Protocol):
+    """A hash of hashlib's."""
+
+    def update(self, data: bytes | memoryview, /) -> None:
+        """Take some more bytes."""
+
+    def digest(self) -> bytes:
+        """Return that of all so far."""
+
+
 @dataclass(frozen=True)
 class Part:
-    """Some bytes of a stream, as the pieces in which they came, so that they can be sent again."""
+    """Some bytes of a stream, as the pieces in which they came, so that they can be sent again.
+
+    Args:
+        is_last: no more bytes follow.
+    """
 
     pieces: Sequence[bytes | memoryview]
     size: int
     sha256: bytes
+    is_last: bool = True
 
     def __iter__(self) -> Iterator[bytes | memoryview]:
         """Yield the bytes in pieces of at most `CHUNK_BYTES`."""
         for piece in self.pieces:
             for start in range(0, len(piece), CHUNK_BYTES):
                 yield memoryview(piece)[start : start + CHUNK_BYTES]
+
+    def without_bytes(self) -> "Part":
+        """Return what is known of it, for when it is sent."""
+        return Part((), self.size, self.sha256, self.is_last)
+
+
+@asynccontextmanager
+async def parted(
+    chunks: AsyncIterable[bytes], part_bytes: int
+) -> AsyncIterator[tuple[Part | None, AsyncIterator[Part]]]:
+    """Yield a stream's only part, or None and its parts, if it has more than one; see `split`."""
+    async with aclosing(split(chunks, part_bytes)) as parts:
+        begin = [await anext(parts)]
+        if begin[0].is_last:
+            yield begin.pop(), parts
+        else:
+            yield None, _chained(begin, parts)
+
+
+async def _chained(begin: list[Part], rest: AsyncIterator[Part]) -> AsyncIterator[Part]:
+    # Taken out of the list, so that its memory is free once it is sent.
+    yield begin.pop()
+    async for part in rest:
+        yield part
+        del part
 
 
 async def split(chunks: AsyncIterable[bytes], part_bytes: int) -> AsyncGenerator[Part, None]:
@@ -38,24 +80,36 @@ async def split(chunks: AsyncIterable[bytes], part_bytes: int) -> AsyncGenerator
         rest = memoryview(chunk)
         while size + len(rest) > part_bytes:
             room = part_bytes - size
-            yield await make_part([*held, rest[:room]])
+            yield await make_part([*held, rest[:room]], is_last=False)
             held, size, rest = [], 0, rest[room:]
         held.append(rest)
         size += len(rest)
     yield await make_part(held)
 
 
-async def make_part(pieces: Sequence[bytes | memoryview]) -> Part:
+async def md5_of(part: Part) -> bytes:
+    """Return the MD5 of a part, which some stores compare with the bytes that come."""
+    digest = hashlib.md5(usedforsecurity=False)
+    await feed(digest, part)
+    return digest.digest()
+
+
+async def feed(digest: Digest, part: Part) -> None:
+    """Hash a part, beside the event loop if it is large."""
+    if part.size <= INLINE_HASH_BYTES:
+        _feed(digest, part.pieces)
+    else:
+        await asyncio.to_thread(_feed, digest, part.pieces)
+
+
+async def make_part(pieces: Sequence[bytes | memoryview], *, is_last: bool = True) -> Part:
     """Hash what is at hand, beside the event loop if it is large."""
-    size = sum(map(len, pieces))
-    digest = (
-        _sha256(pieces) if size <= INLINE_HASH_BYTES else await asyncio.to_thread(_sha256, pieces)
-    )
-    return Part(pieces, size, digest)
-
-
-def _sha256(pieces: Sequence[bytes | memoryview]) -> bytes:
     digest = hashlib.sha256()
+    unhashed = Part(pieces, sum(map(len, pieces)), b"", is_last)
+    await feed(digest, unhashed)
+    return replace(unhashed, sha256=digest.digest())
+
+
+def _feed(digest: Digest, pieces: Sequence[bytes | memoryview]) -> None:
     for piece in pieces:
         digest.update(piece)
-    return digest.digest()

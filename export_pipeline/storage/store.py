@@ -36,6 +36,21 @@ class StoredObject:
 
 
 @dataclass(frozen=True)
+class StoredVersion:
+    """One version of an object: the current one, one kept from before, or a mark of its deletion.
+
+    Args:
+        key: the key below the store's prefix.
+        size: in bytes; 0 of a mark.
+        lock: what the store keeps it by, and until when, in words; "" if nothing is known to.
+    """
+
+    key: str
+    size: int
+    lock: str = ""
+
+
+@dataclass(frozen=True)
 class Capabilities:
     """What the configured store (not its class) can do.
 
@@ -107,6 +122,19 @@ class Store(Protocol):
 
     async def delete(self, key: str) -> None:
         """Remove the object; absent already is fine."""
+
+    def versions(self, key: str) -> AsyncIterator[StoredVersion]:
+        """Every version that the store keeps of an object, or of all below a folder (`a/`)."""
+
+    async def erase(self, key: str) -> int:
+        """Remove an object for good, or all below a folder (`a/`); return how many versions.
+
+        Every version goes, and every mark of a deletion; where the store keeps none (`Versionless`
+        in `storage/versions.py`), that is what `delete` does. Nothing there is fine.
+
+        Raises:
+            AccessDenied: the store keeps one of them (see `versions`); others may be gone.
+        """
 
     async def sweep(self, older_than_seconds: float, now: float) -> int:
         """Remove what crashed writers left, which is under no key; return how many.

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import aiohttp
 
@@ -117,30 +117,26 @@ class _Reading:
         while True:
             before = self._position
             try:
-                async with aclosing(self._answer()) as answer:
-                    async for chunk in answer:
-                        self._position += len(chunk)
-                        yield chunk
+                async with self._get(await self._current_link()) as response:
+                    headers = {name.lower(): value for name, value in response.headers.items()}
+                    skip = self._begin(response.status, headers)
+                    async for chunk in response.content.iter_chunked(CHUNK_BYTES):
+                        rest = chunk[skip:]
+                        skip -= len(chunk) - len(rest)
+                        if rest:
+                            self._position += len(rest)
+                            yield rest
             except (StoreError, _Unavailable) as error:
                 failures = 0 if self._position > before else failures + 1
-                if failures >= TRIES:
-                    raise LinkBroken(str(error)) from None
-                await self._sleep(_pause(failures))
+                await self._rest(failures, error)
             else:
                 self._require_whole()
                 return
 
-    async def _answer(self) -> AsyncGenerator[bytes, None]:
-        """Yield what one answer brings of the bytes that are still to come."""
-        link = await self._current_link()
-        async with self._get(link) as response:
-            headers = {name.lower(): value for name, value in response.headers.items()}
-            skip = self._begin(response.status, headers)
-            async for chunk in response.content.iter_chunked(CHUNK_BYTES):
-                rest = chunk[skip:]
-                skip -= len(chunk) - len(rest)
-                if rest:
-                    yield rest
+    async def _rest(self, failures: int, error: Exception) -> None:
+        if failures >= TRIES:
+            raise LinkBroken(str(error)) from None
+        await self._sleep(_pause(failures))
 
     async def _current_link(self) -> str:
         if not self._link:
@@ -153,7 +149,7 @@ class _Reading:
     @asynccontextmanager
     async def _get(self, link: str) -> AsyncIterator[aiohttp.ClientResponse]:
         for _ in range(REDIRECTS):
-            if urlsplit(link).scheme not in {"http", "https"}:
+            if not link.lower().startswith(("http://", "https://")):
                 raise LinkDead("it leads to an address that is not http or https")
             async with self._request(link) as response:
                 if response.status not in _REDIRECT:

@@ -210,6 +210,39 @@ class StoreConformance:
 
         asyncio.run(scenario())
 
+    def test_what_is_erased_is_gone_alone_and_may_be_written_again(self, store: Store) -> None:
+        kept = ["a-b", "a/1/x", "a/10", "a/11/x", "b/c/d/1/bag-info.txt"]
+        gone = ["a/1/b/c/d/x", "a/1/b/c/d=2fé/1/data/r/1.json", "a/1/b/c/e/1/y", "a/1/b/z"]
+
+        async def scenario() -> None:
+            for key in (*kept, *gone):
+                await put(store, key, key.encode())
+            there = [(found.key, found.size) async for found in store.versions("a/1/b/")]
+            assert sorted(there) == [(key, len(key.encode())) for key in sorted(gone)]
+            assert await store.erase("a/1/b/") == len(gone)
+            assert await store.erase("a/1/b/") == await store.erase("a/1/b/z") == 0
+            assert sorted(await keys(store)) == sorted(kept)
+            assert [found.key async for found in store.versions("a/1/x")] == ["a/1/x"]
+            assert await store.erase("a/1") == 0
+            assert await store.erase("a/1/x") == 1
+            assert [found.key async for found in store.versions("a/1/x")] == []
+            for key in ("a/1/x", gone[1]):
+                await put(store, key, b"again")
+                assert await read(store, key) == b"again"
+            assert sorted(await keys(store)) == sorted([*kept, gone[1]])
+
+        asyncio.run(scenario())
+
+    def test_nothing_is_erased_out_of_the_store(self, store: Store) -> None:
+        async def scenario() -> None:
+            await put(store, "good")
+            for key in ("", "/", "../", "a/../../", "a//", "a\\b", "../up"):
+                with pytest.raises(StoreError, match="is not a key"):
+                    await store.erase(key)
+            assert await keys(store) == ["good"]
+
+        asyncio.run(scenario())
+
     @pytest.mark.parametrize(
         "key", ["", "/etc/passwd", "../up", "a/../../up", "a//b", "a/", "./a", "a\\b", "a\nb", "\0"]
     )

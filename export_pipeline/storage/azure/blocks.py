@@ -4,16 +4,15 @@ Blocks that no list names are no blob: they cannot be seen or deleted, and Azure
 after the last one came (Azure: "Put Block"), or as soon as anybody writes a blob of that name.
 """
 
-import asyncio
 import base64
-import hashlib
-from collections import deque
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 
+from export_pipeline.concurrency import concurrently
 from export_pipeline.errors import NotFound, StoreError
 from export_pipeline.storage.azure.client import AzureClient, MaybeOurs
-from export_pipeline.storage.parts import INLINE_HASH_BYTES, Part, make_part
+from export_pipeline.storage.parts import Part, make_part, md5_of
 
 BLOCK_BYTES = 16 * 1024**2
 """Bytes of a block; a blob up to this size is one Put Blob."""
@@ -48,27 +47,24 @@ async def send_all(client: AzureClient, name: str, token: str, parts: AsyncItera
         token: tells this writer's blocks from another's; as the names of a blob's blocks are of
             one length, up to 64 bytes, all writers' are.
     """
-    in_flight: deque[asyncio.Task[bool]] = deque()
-    checked: list[bool] = []
     known: list[Part] = []
-    try:
+
+    async def named() -> AsyncGenerator[tuple[str, Part], None]:
         async for part in parts:
             if len(known) == MAX_BLOCKS:
                 limit = MAX_BLOCKS * BLOCK_BYTES // 1024**3
                 raise StoreError(f"{name!r} is over {limit} GiB, the most this store writes")
-            if len(in_flight) == BLOCKS_IN_FLIGHT:
-                checked.append(await in_flight.popleft())
             block = _id(token, len(known))
-            known.append(Part((), part.size, part.sha256))
-            in_flight.append(asyncio.create_task(_send(client, name, block, part)))
+            known.append(part.without_bytes())
+            yield block, part
             # Held by its task alone, so that its memory is free as soon as it is sent.
             del part
-        while in_flight:
-            checked.append(await in_flight.popleft())
-    finally:
-        for task in in_flight:
-            task.cancel()
-        await asyncio.gather(*in_flight, return_exceptions=True)
+
+    async def send(item: tuple[str, Part]) -> bool:
+        return await _send(client, name, *item)
+
+    async with aclosing(concurrently(send, named(), BLOCKS_IN_FLIGHT)) as sent:
+        checked = [one async for one in sent]
     return Sent([_id(token, number) for number in range(len(known))], known, all(checked))
 
 
@@ -120,16 +116,7 @@ async def commit(
 
 async def content_md5(part: Part) -> str:
     """Return what the service compares with the bytes that come, as it wants it written."""
-    if part.size <= INLINE_HASH_BYTES:
-        return _md5(part)
-    return await asyncio.to_thread(_md5, part)
-
-
-def _md5(part: Part) -> str:
-    digest = hashlib.md5(usedforsecurity=False)
-    for piece in part.pieces:
-        digest.update(piece)
-    return base64.b64encode(digest.digest()).decode()
+    return base64.b64encode(await md5_of(part)).decode()
 
 
 async def _send(client: AzureClient, name: str, block: str, part: Part) -> bool:

@@ -8,7 +8,7 @@ from email.utils import formatdate
 
 import aiohttp
 
-from export_pipeline.errors import AlreadyExists, StoreError, StoreUnavailable
+from export_pipeline.errors import AlreadyExists, NotFound, StoreError, StoreUnavailable
 from export_pipeline.storage.azure.credentials import Credentials
 from export_pipeline.storage.azure.place import Place
 from export_pipeline.storage.azure.signing import VERSION, sas
@@ -103,12 +103,15 @@ class AzureClient:
         """Begin to read a blob; 416 is the caller's to judge.
 
         Raises:
+            NotFound: it is a folder, which hierarchical accounts answer like a blob.
             StoreError: see `words.explain`.
         """
         url, sent = await self._authorized("GET", self.place.address(name), headers)
         async with self._http.answering("GET", url, sent) as response:
             if response.status not in SUCCESSES and response.status != _NOT_SATISFIABLE:
                 raise self._explained(await whole(response), "GetBlob", name)
+            if response.headers.get("x-ms-resource-type") == "directory":
+                raise NotFound(f"{self.place.named(name)} is a folder")
             yield response
 
     async def readable(self, name: str) -> str:

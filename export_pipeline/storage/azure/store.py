@@ -6,7 +6,7 @@ from contextlib import aclosing
 from xml.etree import ElementTree as ET
 
 from export_pipeline.errors import NotFound, StoreError
-from export_pipeline.storage.azure import blocks
+from export_pipeline.storage.azure import blocks, versions
 from export_pipeline.storage.azure.blobs import BLOCK_BLOB, Blobs
 from export_pipeline.storage.azure.client import AzureClient
 from export_pipeline.storage.azure.options import AzureOptions
@@ -14,8 +14,8 @@ from export_pipeline.storage.azure.reading import read
 from export_pipeline.storage.azure.signing import sas
 from export_pipeline.storage.azure.words import parse, text
 from export_pipeline.storage.keys import require_key, require_prefix
-from export_pipeline.storage.parts import Part, split
-from export_pipeline.storage.store import Capabilities, StoredObject, UploadTarget
+from export_pipeline.storage.parts import parted
+from export_pipeline.storage.store import Capabilities, StoredObject, StoredVersion, UploadTarget
 
 LIST_PAGE = 1_000
 """Blobs in one page of a list; Azure gives up to 5,000."""
@@ -65,15 +65,11 @@ class AzureStore:
         name = self._name(key)
         typed = {"x-ms-blob-content-type": content_type} if content_type else {}
         headers = {**self._options.headers(), **typed}
-        async with aclosing(split(chunks, blocks.BLOCK_BYTES)) as parts:
-            both = (await anext(parts), await anext(parts, None))
-            begin = [part for part in both if part is not None]
-            # Held by the list alone, so that their memory is free once they are sent.
-            del both
-            if len(begin) == 1:
-                found = await self._blobs.put(name, begin[0], headers)
+        async with parted(chunks, blocks.BLOCK_BYTES) as (whole, parts):
+            if whole is not None:
+                found = await self._blobs.put(name, whole, headers)
             else:
-                found = await self._blobs.put_blocks(name, _chained(begin, parts), headers)
+                found = await self._blobs.put_blocks(name, parts, headers)
         return _described(key, found)
 
     async def stat(self, key: str) -> StoredObject | None:
@@ -150,12 +146,24 @@ class AzureStore:
         arguments = self._options.cloudconvert(self._client.place, self._name(key))
         return ("export/azure/blob", arguments) if arguments else None
 
+    async def versions(self, key: str) -> AsyncIterator[StoredVersion]:
+        """See `Store.versions`; snapshots are among them, the list itself tells what keeps each."""
+        async for found in versions.listed(self._client, self._erasable(key), self._now()):
+            yield StoredVersion(found.name.removeprefix(self._prefix), found.size, found.lock)
+
+    async def erase(self, key: str) -> int:
+        """See `Store.erase`; an account's soft delete still keeps what it is set to."""
+        return await versions.erase(self._client, self._erasable(key), self._now())
+
     async def sweep(self, older_than_seconds: float, now: float) -> int:  # noqa: ARG002  see below
         """0: what crashed writers left are blocks, which Azure drops by itself, see `blocks`."""
         return 0
 
     def _name(self, key: str) -> str:
         return self._prefix + require_key(key)
+
+    def _erasable(self, key: str) -> str:
+        return self._prefix + require_prefix(key) if key.endswith("/") else self._name(key)
 
     def _signed(self, permission: str, key: str, seconds: float) -> str | None:
         place, name = self._client.place, self._name(key)
@@ -190,11 +198,3 @@ def _checksum(md5: str, etag: str) -> str | None:
         return f"md5:{base64.b64decode(md5).hex()}"
     version = etag.strip('"')
     return f"etag:{version}" if version else None
-
-
-async def _chained(begin: list[Part], rest: AsyncIterator[Part]) -> AsyncIterator[Part]:
-    # Taken out of the list, so that a part's memory is free once it is sent.
-    while begin:
-        yield begin.pop(0)
-    async for part in rest:
-        yield part

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 from urllib.parse import quote, urlencode
 
@@ -85,17 +85,16 @@ class GcsClient:
             StoreError: see `words.explain`.
         """
         url = f"{self.endpoint}{path}" + (f"?{_encode(query)}" if query else "")
-        for attempt in range(1, ATTEMPTS + 1):
+        failures = 0
+        while True:
             try:
                 sent = {**await self._token(), **(headers or {})}
                 return await self.once(action, verb, url, name, headers=sent, body=body)
             except AlreadyExists as error:
-                raise (MaybeOurs(str(error)) if attempt > 1 else error) from None
+                raise (MaybeOurs(str(error)) if failures else error) from None
             except StoreUnavailable as error:
-                if attempt == ATTEMPTS:
-                    raise
-                await self.pause(attempt, error)
-        raise AssertionError("unreachable")
+                failures += 1
+                await self.rest(failures, error)
 
     async def once(
         self,
@@ -121,9 +120,15 @@ class GcsClient:
             return answer
         raise explain(answer, self._place, action, name)
 
-    async def pause(self, attempt: int, error: StoreUnavailable) -> None:
-        """Wait before the next try, longer each time, spread so that writers do not march."""
-        longest = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * float(2**attempt))
+    async def rest(self, failures: int, error: StoreUnavailable) -> None:
+        """Wait before the next try, longer each time, spread so that writers do not march.
+
+        Raises:
+            StoreUnavailable: `error`, after `ATTEMPTS`.
+        """
+        if failures == ATTEMPTS:
+            raise error
+        longest = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * float(2**failures))
         seconds = random.uniform(FIRST_PAUSE_SECONDS, longest)  # noqa: S311  guards nothing
         asked = error.retry_after if isinstance(error, Busy) else 0.0
         await self._sleep(max(seconds, min(asked, LONGEST_WAIT_SECONDS)))
@@ -145,6 +150,12 @@ class GcsClient:
             await self.call("objects.delete", "DELETE", self.object_path(name), name, query=query)
         except NotFound:
             await self.require_bucket(name)
+
+    async def erase(self, name: str, generation: str) -> None:
+        """Remove one generation for good, noncurrent or not; absent already is fine."""
+        with suppress(NotFound):
+            path, query = self.object_path(name), {"generation": generation}
+            await self.call("objects.delete", "DELETE", path, name, query=query)
 
     @asynccontextmanager
     async def reading(

@@ -11,7 +11,7 @@ from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from export_pipeline.errors import AlreadyExists, NotFound, StoreError, StoreUnavailable
-from export_pipeline.storage.gcs.client import ATTEMPTS, CREATE_ONLY, GcsClient, MaybeOurs
+from export_pipeline.storage.gcs.client import CREATE_ONLY, GcsClient, MaybeOurs
 from export_pipeline.storage.gcs.resource import Resource, read_resource
 from export_pipeline.storage.gcs.words import SESSION, parse
 from export_pipeline.storage.parts import Part
@@ -96,9 +96,7 @@ class Session:
                 raise (MaybeOurs(str(error)) if failures else error) from None
             except StoreUnavailable as error:
                 failures = 1 if self._kept > known else failures + 1
-                if failures == ATTEMPTS:
-                    raise
-                await self._client.pause(failures, error)
+                await self._client.rest(failures, error)
 
     async def _send_rest(
         self, part: Part, start: int, total: str, checksum: Mapping[str, str]

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 
 from export_pipeline.errors import NotFound, StoreError
-from export_pipeline.storage.gcs import session, writing
+from export_pipeline.storage.gcs import session, versions, writing
 from export_pipeline.storage.gcs.account import Account
 from export_pipeline.storage.gcs.client import GcsClient
 from export_pipeline.storage.gcs.options import GcsOptions
@@ -14,8 +14,8 @@ from export_pipeline.storage.gcs.resource import FIELDS, read_resource
 from export_pipeline.storage.gcs.signing import signed_url
 from export_pipeline.storage.gcs.words import parse
 from export_pipeline.storage.keys import require_key, require_prefix
-from export_pipeline.storage.parts import Part, split
-from export_pipeline.storage.store import Capabilities, StoredObject, UploadTarget
+from export_pipeline.storage.parts import parted
+from export_pipeline.storage.store import Capabilities, StoredObject, StoredVersion, UploadTarget
 
 CREATE_ONLY_HEADER = {"x-goog-if-generation-match": "0"}
 UNKNOWN_TYPE = "application/octet-stream"
@@ -69,12 +69,11 @@ class GcsStore:
     ) -> StoredObject:
         """See `Store.put`; holds at most three parts in memory."""
         name, kind = self._name(key), content_type or UNKNOWN_TYPE
-        async with aclosing(split(chunks, session.PART_BYTES)) as parts:
-            begin = [await anext(parts), await anext(parts, _END)]
-            if not begin[1].size:
-                made = await writing.put_whole(self._client, name, begin[0], kind)
+        async with parted(chunks, session.PART_BYTES) as (whole, parts):
+            if whole is not None:
+                made = await writing.put_whole(self._client, name, whole, kind)
             else:
-                made = await writing.put_parts(self._client, name, _chained(begin, parts), kind)
+                made = await writing.put_parts(self._client, name, parts, kind)
         return StoredObject(key, made.size, made.checksum)
 
     async def stat(self, key: str) -> StoredObject | None:
@@ -152,6 +151,16 @@ class GcsStore:
         arguments = self._options.cloudconvert(self._client.bucket, self._name(key))
         return ("export/google-cloud-storage", arguments) if arguments else None
 
+    async def versions(self, key: str) -> AsyncIterator[StoredVersion]:
+        """See `Store.versions`; the list itself tells what keeps each."""
+        async for kept in versions.listed(self._client, self._erasable(key)):
+            found = kept.found
+            yield StoredVersion(found.name.removeprefix(self._prefix), found.size, kept.lock)
+
+    async def erase(self, key: str) -> int:
+        """See `Store.erase`; a bucket's soft delete still keeps what it is set to."""
+        return await versions.erase(self._client, self._erasable(key))
+
     async def sweep(self, older_than_seconds: float, now: float) -> int:  # noqa: ARG002
         """Nothing to do: the service drops an upload that nobody ends after a week, and lists none.
 
@@ -162,6 +171,9 @@ class GcsStore:
 
     def _name(self, key: str) -> str:
         return self._prefix + require_key(key)
+
+    def _erasable(self, key: str) -> str:
+        return self._prefix + require_prefix(key) if key.endswith("/") else self._name(key)
 
     def _signed(
         self, verb: str, name: str, headers: Mapping[str, str], seconds: float
@@ -176,14 +188,3 @@ class GcsStore:
             )
         address = self._client.address(name)
         return signed_url(signer, verb, address, headers, seconds=seconds, now=self._now())
-
-
-_END = Part((), 0, b"")
-
-
-async def _chained(begin: list[Part], rest: AsyncIterator[Part]) -> AsyncIterator[Part]:
-    # Taken out of the list, so that a part's memory is free once it is sent.
-    while begin:
-        yield begin.pop(0)
-    async for part in rest:
-        yield part

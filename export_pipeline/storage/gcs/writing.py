@@ -11,29 +11,7 @@ from export_pipeline.storage.gcs.client import CREATE_ONLY, GcsClient, MaybeOurs
 from export_pipeline.storage.gcs.resource import Resource, read_resource
 from export_pipeline.storage.gcs.session import Session, begun
 from export_pipeline.storage.gcs.words import parse
-from export_pipeline.storage.parts import INLINE_HASH_BYTES, Part
-
-
-class Md5:
-    """The MD5 of parts, taken beside the event loop where they are large."""
-
-    def __init__(self) -> None:
-        self._hash = hashlib.md5(usedforsecurity=False)
-
-    def digest(self) -> bytes:
-        """Return that of the parts so far."""
-        return self._hash.digest()
-
-    async def add(self, part: Part) -> None:
-        """Take one more part."""
-        if part.size <= INLINE_HASH_BYTES:
-            self._update(part)
-        else:
-            await asyncio.to_thread(self._update, part)
-
-    def _update(self, part: Part) -> None:
-        for piece in part:
-            self._hash.update(piece)
+from export_pipeline.storage.parts import Digest, Part, feed, md5_of
 
 
 async def put_whole(client: GcsClient, name: str, part: Part, content_type: str) -> Resource:
@@ -43,9 +21,8 @@ async def put_whole(client: GcsClient, name: str, part: Part, content_type: str)
         AlreadyExists: there is an object.
         StoreUnavailable: the store kept other bytes; they were deleted.
     """
-    md5 = Md5()
-    await md5.add(part)
-    checksum = base64.b64encode(md5.digest()).decode()
+    md5 = await md5_of(part)
+    checksum = base64.b64encode(md5).decode()
     metadata = {"name": name, "contentType": content_type, "md5Hash": checksum}
     # No file holds its own sha256, so its bytes never end the part that they are in.
     boundary = part.sha256.hex()
@@ -68,9 +45,9 @@ async def put_whole(client: GcsClient, name: str, part: Part, content_type: str)
             body=[before, *part, after],
         )
     except MaybeOurs:
-        return await _ours_after_all(client, name, md5.digest().hex())
+        return await _ours_after_all(client, name, md5.hex())
     made = read_resource(parse(answer.body), name)
-    return await _proven(client, name, made, md5.digest().hex())
+    return await _proven(client, name, made, md5.hex())
 
 
 async def put_parts(
@@ -82,7 +59,7 @@ async def put_parts(
         AlreadyExists: there is an object.
         StoreUnavailable: see `put_whole`; or the upload broke off for good.
     """
-    md5 = Md5()
+    md5 = hashlib.md5(usedforsecurity=False)
     try:
         async with begun(client, name, content_type) as session:
             made = await _send_all(session, parts, md5)
@@ -111,17 +88,17 @@ async def copy(client: GcsClient, source: str, name: str) -> Resource:
         return await _ours_after_all(client, name, origin.md5 if origin else "")
 
 
-async def _send_all(session: Session, parts: AsyncIterator[Part], md5: Md5) -> Resource:
+async def _send_all(session: Session, parts: AsyncIterator[Part], md5: Digest) -> Resource:
     sending: asyncio.Task[None] | None = None
     held = await anext(parts)
     try:
-        await md5.add(held)
+        await feed(md5, held)
         async for part in parts:
             if sending:
                 await sending
             sending = asyncio.create_task(session.send(held))
             held = part
-            await md5.add(held)
+            await feed(md5, held)
         if sending:
             await sending
         return await session.finish(held, md5.digest())

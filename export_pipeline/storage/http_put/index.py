@@ -98,6 +98,17 @@ class Index:
                     if key.startswith(prefix):
                         yield key
 
+    async def drop(self, prefix: str) -> None:
+        """Remove the indexes of erased folders, to which nobody writes any more.
+
+        That there were such folders stays in the list of all, whose pages have other writers.
+        """
+        for folder in await self._folders(prefix):
+            if folder.startswith(prefix):
+                await self._pages.remove(_place_of(folder))
+                for writer in self._writers.values():
+                    writer.forget(folder)
+
     async def _folders(self, prefix: str) -> set[str]:
         if prefix.count("/") >= BAG_PARTS:
             return {folder_of(prefix)}
@@ -135,6 +146,10 @@ class _Writer:
         if folder not in self._open:
             self._open[folder] = _Notes(self._pages, _place_of(folder), lambda: self._name(folder))
         await self._open[folder].add(name)
+
+    def forget(self, folder: str) -> None:
+        """Know nothing any more of a folder whose pages are gone."""
+        self._open.pop(folder, None)
 
     async def _name(self, folder: str) -> None:
         if folder:

@@ -1,5 +1,7 @@
 """Pages of an index, each with one writer; `index` says why and how."""
 
+from contextlib import suppress
+
 from export_pipeline.errors import NotFound
 from export_pipeline.storage.http_put.client import HttpPutClient
 from export_pipeline.storage.parts import make_part
@@ -32,6 +34,13 @@ class Pages:
             StoreUnavailable: whether it was written is not known; it must not be written again.
         """
         await self._put_once(f"{place}/{number}", "".join(f"{name}\n" for name in names))
+
+    async def remove(self, place: str) -> None:
+        """Remove all pages, the last first, so that what is left can still be read."""
+        for number in reversed(range(await self.first_free(place, 0))):
+            for name in (f"{number}.taken", f"{number}.claim", f"{number}"):
+                with suppress(NotFound):
+                    await self.client.call("DELETE", f"{place}/{name}")
 
     async def first_free(self, place: str, start: int) -> int:
         """Return the first page not taken, from `start` on, in few looks at however many."""

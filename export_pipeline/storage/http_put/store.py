@@ -14,12 +14,13 @@ from export_pipeline.storage.http_put.spool import Spool, spooled
 from export_pipeline.storage.keys import require_key, require_prefix
 from export_pipeline.storage.parts import INLINE_HASH_BYTES
 from export_pipeline.storage.store import Capabilities, StoredObject, UploadTarget
+from export_pipeline.storage.versions import Versionless
 
 LOOKS_AT_ONCE = 32
 """Objects of a list that are looked at together."""
 
 
-class HttpPutStore:
+class HttpPutStore(Versionless):
     """Objects below a URL, one PUT each; the server shows none before its last byte.
 
     What is written is first taken in whole, so that it can be sent again after a cut, and read
@@ -94,6 +95,13 @@ class HttpPutStore:
             await self._client.call("DELETE", _name(key))
         except NotFound:
             return
+
+    async def erase(self, key: str) -> int:
+        """See `Store.erase`; what named a bag's objects goes too, its folder stays named."""
+        erased = await super().erase(key)
+        if key.endswith("/"):
+            await self._index.drop(key)
+        return erased
 
     async def sweep(self, older_than_seconds: float, now: float) -> int:  # noqa: ARG002
         """Nothing to remove: a PUT that breaks off leaves nothing, by HTTP's own rules."""

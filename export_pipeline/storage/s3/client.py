@@ -76,20 +76,25 @@ class S3Client:
             MaybeOurs: 412, and not to the first try.
             StoreError: see `words.explain`.
         """
-        for attempt in range(1, ATTEMPTS + 1):
+        failures = 0
+        while True:
             try:
                 return await self._once(action, verb, key, query, headers or {}, body)
             except AlreadyExists as error:
-                raise (MaybeOurs(str(error)) if attempt > 1 else error) from None
-            except StoreUnavailable:
-                if attempt == ATTEMPTS:
-                    raise
-                await self.pause(attempt)
-        raise AssertionError("unreachable")
+                raise (MaybeOurs(str(error)) if failures else error) from None
+            except StoreUnavailable as error:
+                failures += 1
+                await self.rest(failures, error)
 
-    async def pause(self, attempt: int) -> None:
-        """Wait before the next try, longer each time, spread so that writers do not march."""
-        longest = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * float(2**attempt))
+    async def rest(self, failures: int, error: StoreUnavailable) -> None:
+        """Wait before the next try, longer each time, spread so that writers do not march.
+
+        Raises:
+            StoreUnavailable: `error`, after `ATTEMPTS`.
+        """
+        if failures == ATTEMPTS:
+            raise error
+        longest = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * float(2**failures))
         await self._sleep(random.uniform(FIRST_PAUSE_SECONDS, longest))  # noqa: S311  guards nothing
 
     @asynccontextmanager

@@ -50,4 +50,4 @@ def open_store(
     place, credentials = find(url.hostname, options, now)
     signer = Signer(place.region, now)
     client = S3Client(place, credentials, signer, http or Http(), sleep)
-    return S3Store(folder, options, client, credentials, signer)
+    return S3Store(folder, options, client, credentials, signer, now)

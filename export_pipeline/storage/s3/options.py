@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Annotated, Literal
 from urllib.parse import urlencode
 
-from pydantic import AfterValidator, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from export_pipeline.storage.options import (
     Endpoint,
@@ -24,6 +24,8 @@ MAX_TAG_CHARACTERS = (128, 256)
 MAX_METADATA_BYTES = 2048
 """Names and values of an object's own metadata together (S3 User Guide, "object metadata")."""
 METADATA_PREFIX = "x-amz-meta-"
+MAX_LOCK_DAYS = 36_500
+"""Longest that a bucket's own retention may be (S3 API, "PutObjectLockConfiguration")."""
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")
 
 _PAIR = "EXPORT_S3_ACCESS_KEY_ID and EXPORT_S3_SECRET_ACCESS_KEY: set both or neither"
@@ -31,6 +33,7 @@ _SESSION = "EXPORT_S3_SESSION_TOKEN belongs to an EXPORT_S3_ACCESS_KEY_ID: set t
 _END = "EXPORT_S3_SESSION_EXPIRES says when EXPORT_S3_SESSION_TOKEN ends: set that too"
 _PROFILE = "EXPORT_S3_PROFILE and EXPORT_S3_ACCESS_KEY_ID: set only one of them"
 _KMS = "EXPORT_S3_KMS_KEY_ID needs EXPORT_S3_SERVER_SIDE_ENCRYPTION=aws:kms"
+_LOCK = "EXPORT_S3_OBJECT_LOCK_MODE and EXPORT_S3_OBJECT_LOCK_DAYS: set both or neither"
 _LENT_PAIR = (
     "EXPORT_CLOUDCONVERT_S3_ACCESS_KEY_ID and EXPORT_CLOUDCONVERT_S3_SECRET_ACCESS_KEY:"
     " set both or neither"
@@ -137,6 +140,13 @@ class S3Options(StoreOptions):
     tagging: Annotated[JsonObject, AfterValidator(_tags)] = variable(
         "EXPORT_S3_TAGGING", "Tags of every object, a JSON object", default={}
     )
+    object_lock_mode: Literal["GOVERNANCE", "COMPLIANCE"] | None = variable(
+        "EXPORT_S3_OBJECT_LOCK_MODE",
+        "Lock every archived object, in a bucket with object lock; then no upload is signed",
+    )
+    object_lock_days: Annotated[int, Field(ge=1, le=MAX_LOCK_DAYS)] | None = variable(
+        "EXPORT_S3_OBJECT_LOCK_DAYS", "Days from its writing until a locked object may be deleted"
+    )
     create_only: bool = variable(
         "EXPORT_S3_CREATE_ONLY",
         "Whether the store refuses a second write with `If-None-Match: *`; `check` proves it",
@@ -172,6 +182,7 @@ class S3Options(StoreOptions):
             _END: bool(self.session_expires and not self.session_token),
             _PROFILE: bool(given and self.profile),
             _KMS: bool(self.kms_key_id) and self.server_side_encryption != "aws:kms",
+            _LOCK: bool(self.object_lock_mode) != bool(self.object_lock_days),
             _LENT_PAIR: bool(lent) != bool(lent_secret),
             _LENT_SESSION: bool(lent_token and not lent),
             _LENT_OWN: bool(lent) and lent == given,

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 MAX_URL_SECONDS = 7 * 24 * 3600
 """Longest life of a signed URL (AWS: "Authenticating Requests: Using Query Parameters")."""
@@ -91,14 +91,16 @@ class Signer:
         payload_sha256: str,
         stamp: str,
     ) -> tuple[str, str]:
-        parts = urlsplit(url)
-        lines = sorted([("host", parts.netloc), *headers.items()])
+        # The parts of a URL that we made; `urlsplit` takes any, and a tenth of a signature's time.
+        address, _, query = url.partition("?")
+        host, slash, path = address.partition("://")[2].partition("/")
+        lines = sorted([("host", host), *headers.items()])
         names = ";".join(name for name, _ in lines)
         canonical = "\n".join(
             [
                 verb,
-                parts.path,
-                parts.query,
+                slash + path,
+                query,
                 *(f"{name}:{' '.join(value.split())}" for name, value in lines),
                 "",
                 names,
@@ -114,7 +116,7 @@ class Signer:
         return f"{stamp[:8]}/{self._region}/s3/aws4_request"
 
     def _stamp(self) -> str:
-        return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self._now()))
+        return _stamp(int(self._now()))
 
 
 def encode_query(query: Mapping[str, str]) -> str:
@@ -125,6 +127,11 @@ def encode_query(query: Mapping[str, str]) -> str:
 def encode_path(path: str) -> str:
     """Encode an object's path as the signature wants it; slashes stay."""
     return quote(path, safe=_SAFE + "/")
+
+
+@lru_cache(maxsize=16)
+def _stamp(second: int) -> str:
+    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(second))
 
 
 @lru_cache(maxsize=16)

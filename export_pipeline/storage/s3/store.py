@@ -3,21 +3,23 @@
 import base64
 import hashlib
 import math
-from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
+import time
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from urllib.parse import unquote_plus
 
 from export_pipeline.errors import AlreadyExists, NotFound, StoreError, StoreUnavailable
 from export_pipeline.storage.keys import require_key, require_prefix
-from export_pipeline.storage.parts import Part, split
-from export_pipeline.storage.s3 import multipart
+from export_pipeline.storage.parts import Part, parted, split
+from export_pipeline.storage.s3 import multipart, versions
 from export_pipeline.storage.s3.client import MaybeOurs, S3Client
+from export_pipeline.storage.s3.lock import lock_headers
 from export_pipeline.storage.s3.options import S3Options
 from export_pipeline.storage.s3.place import Chain, Fixed
 from export_pipeline.storage.s3.reading import read
 from export_pipeline.storage.s3.signing import MAX_URL_SECONDS, Signer
 from export_pipeline.storage.s3.words import parse, text
-from export_pipeline.storage.store import Capabilities, StoredObject, UploadTarget
+from export_pipeline.storage.store import Capabilities, StoredObject, StoredVersion, UploadTarget
 
 CHECKSUMS = ("sha256", "crc64nvme", "crc32c", "crc32", "sha1")
 """The checksums that S3 may keep of an object, ours first."""
@@ -31,7 +33,7 @@ class S3Store:
 
     What we write is one PUT, or parts of `PART_BYTES` that become visible together; the store
     checks the sha256 of each, or it is read back. Both are create-only (`If-None-Match: *`); where
-    the options say that the store does not heed that, it is looked at first.
+    the options say that the store does not heed that, it is not asked to, and looked at first.
 
     Args:
         prefix: "", or a folder that ends in "/".
@@ -39,6 +41,7 @@ class S3Store:
         client: calls on the bucket.
         credentials: sign URLs.
         signer: of the bucket's region.
+        now: seconds since the epoch.
     """
 
     def __init__(
@@ -48,12 +51,15 @@ class S3Store:
         client: S3Client,
         credentials: Chain | Fixed,
         signer: Signer,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._prefix = prefix
         self._options = options
         self._client = client
         self._credentials = credentials
         self._signer = signer
+        self._now = now
+        self._condition = multipart.CREATE_ONLY if options.create_only else {}
         self._bucket_exists = False
         self.url = f"s3://{client.place.bucket}/{prefix}".rstrip("/")
 
@@ -64,7 +70,7 @@ class S3Store:
         create_only = self._options.create_only
         return Capabilities(
             create_only=create_only,
-            signs_uploads=signs and create_only,
+            signs_uploads=signs and self._lets_others_write,
             signs_downloads=signs,
             lists=True,
             checksums=True,
@@ -75,14 +81,13 @@ class S3Store:
     ) -> StoredObject:
         """See `Store.put`; holds at most `PARTS_IN_FLIGHT` parts and one more in memory."""
         name = self._name(key)
-        headers = self._options.headers(content_type)
-        async with aclosing(split(chunks, multipart.PART_BYTES)) as parts:
-            begin = [await anext(parts), await anext(parts, _EMPTY)]
+        headers = self._headers(key, content_type)
+        async with parted(chunks, multipart.PART_BYTES) as (whole, parts):
             await self._look_first(key)
-            if not begin[1].size:
-                stored = await self._put_whole(key, name, begin[0], headers)
+            if whole is not None:
+                stored = await self._put_whole(key, name, whole, headers)
             else:
-                stored = await self._put_parts(key, name, _chained(begin, parts), headers)
+                stored = await self._put_parts(key, name, parts, headers)
         self._bucket_exists = True
         return stored
 
@@ -134,7 +139,7 @@ class S3Store:
         if found is None:
             raise NotFound(f"there is no {source!r} in {self.url} to copy to {target!r}")
         await self._look_first(target)
-        headers = self._options.headers(found.get("content-type"))
+        headers = self._headers(target, found.get("content-type"))
         size = int(found["content-length"])
         if not size:
             return await self._put_whole(target, name, _EMPTY, headers)
@@ -142,7 +147,7 @@ class S3Store:
             sent = await multipart.copy_all(
                 self._client, origin, name, upload, size=size, etag=found["etag"]
             )
-            await multipart.complete(self._client, name, upload, sent)
+            await multipart.complete(self._client, name, upload, sent, self._condition)
         return await self._as_written(target, name, size)
 
     async def delete(self, key: str) -> None:
@@ -156,12 +161,13 @@ class S3Store:
         """See `Store.sign_upload`; what is set for every object is signed and handed out.
 
         A content type is signed only if EXPORT_S3_CONTENT_TYPE is set: vendors send their own.
-        None where the store does not enforce create-only.
+        None where the store does not enforce create-only, or is to lock: it takes a locked object
+        only with a checksum of its bytes (S3 API, "PutObject"), which a vendor does not send.
 
         Raises:
             StoreError: no URL can live so long.
         """
-        if not self._options.create_only:
+        if not self._lets_others_write:
             return None
         headers = {**self._options.headers(), **multipart.CREATE_ONLY}
         url = self._signed("PUT", self._name(key), headers, seconds, _SHORTER_ORDERS)
@@ -180,6 +186,18 @@ class S3Store:
         arguments = self._options.cloudconvert(self._client.place.bucket, self._name(key))
         return ("export/s3", arguments) if arguments else None
 
+    async def versions(self, key: str) -> AsyncIterator[StoredVersion]:
+        """See `Store.versions`; looks at each for what keeps it."""
+        async for found in versions.looked_at(self._client, self._erasable(key), self._now()):
+            yield StoredVersion(found.name.removeprefix(self._prefix), found.size, found.lock)
+
+    async def erase(self, key: str) -> int:
+        """See `Store.erase`; takes uploads in parts along that nobody ended."""
+        name = self._erasable(key)
+        async for upload in multipart.unfinished(self._client, name):
+            await multipart.abort(self._client, upload.key, upload.id)
+        return await versions.erase(self._client, name)
+
     async def sweep(self, older_than_seconds: float, now: float) -> int:
         """Abort uploads in parts that crashed writers left; return how many.
 
@@ -196,6 +214,17 @@ class S3Store:
 
     def _name(self, key: str) -> str:
         return self._prefix + require_key(key)
+
+    def _erasable(self, key: str) -> str:
+        return self._prefix + require_prefix(key) if key.endswith("/") else self._name(key)
+
+    def _headers(self, key: str, content_type: str | None) -> dict[str, str]:
+        locked = lock_headers(self._options, key, self._now())
+        return {**self._options.headers(content_type), **locked}
+
+    @property
+    def _lets_others_write(self) -> bool:
+        return self._options.create_only and not self._options.object_lock_mode
 
     def _signed(
         self, verb: str, name: str, headers: Mapping[str, str], seconds: float, advice: str
@@ -234,7 +263,7 @@ class S3Store:
                 "PutObject",
                 "PUT",
                 name,
-                headers={**headers, **multipart.CREATE_ONLY, "x-amz-checksum-sha256": checksum},
+                headers={**headers, **self._condition, "x-amz-checksum-sha256": checksum},
                 body=part,
             )
         except MaybeOurs:
@@ -251,7 +280,7 @@ class S3Store:
             sent, known = await multipart.send_all(self._client, name, upload, parts)
             size = sum(part.size for part in known)
             try:
-                await multipart.complete(self._client, name, upload, sent)
+                await multipart.complete(self._client, name, upload, sent, self._condition)
             except MaybeOurs:
                 return await self._ours_after_all(key, name, size, multipart.composite(known))
         stored = await self._as_written(key, name, size)
@@ -332,11 +361,3 @@ def _hexadecimal(checksum: str) -> str:
     """Turn S3's base64 into hexadecimal; a checksum of parts keeps its `-<how many>`."""
     digest, dash, parts = checksum.partition("-")
     return base64.b64decode(digest).hex() + dash + parts
-
-
-async def _chained(begin: list[Part], rest: AsyncIterator[Part]) -> AsyncIterator[Part]:
-    # Taken out of the list, so that a part's memory is free once it is sent.
-    while begin:
-        yield begin.pop(0)
-    async for part in rest:
-        yield part

@@ -45,6 +45,11 @@ _TRANSIENT = {
     "SlowDown",
     "XAmzContentSHA256Mismatch",
 }
+_LACKS_CREATE_ONLY = (
+    "the store refuses `If-None-Match`, by which nothing is overwritten: set"
+    " EXPORT_S3_CREATE_ONLY=false"
+)
+_LISTS = {"ListObjectsV2": "s3:ListBucket", "ListObjectVersions": "s3:ListBucketVersions"}
 _SERVER_ERRORS = HTTPStatus.INTERNAL_SERVER_ERROR
 
 Reason = tuple[type[StoreError], str]
@@ -76,12 +81,20 @@ def _wrongly_set_up(
         return StoreError, "there is no such bucket: make it, or set EXPORT_STORAGE_URL right"
     if code in _CREDENTIALS:
         return AccessDenied, _CREDENTIALS[code]
+    if _refuses_condition(answer, body):
+        return StoreError, _LACKS_CREATE_ONLY
     is_redirect = HTTPStatus.MOVED_PERMANENTLY <= answer.status < HTTPStatus.BAD_REQUEST
     if code in _WRONG_REGION or is_redirect:
         region = answer.headers.get("x-amz-bucket-region") or text(body, "Region")
         there = f"in {region}: set EXPORT_S3_REGION={region}" if region else "elsewhere"
         return StoreError, f"the bucket is not in region {place.region} but {there}"
     return None
+
+
+def _refuses_condition(answer: Answer, body: ET.Element | None) -> bool:
+    said = f"{text(body, 'Header')} {text(body, 'Message')}".lower()
+    is_refused = answer.status in {HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_IMPLEMENTED}
+    return is_refused and "if-none-match" in said
 
 
 def _refused(answer: Answer, code: str, action: str, path: str) -> Reason | None:
@@ -122,14 +135,15 @@ def text(element: ET.Element | None, name: str) -> str:
 
 
 def _grant(action: str, path: str) -> str:
-    if action == "ListObjectsV2":
-        return f"grant s3:ListBucket on arn:aws:s3:::{path.partition('/')[0]}"
+    if action in _LISTS:
+        return f"grant {_LISTS[action]} on arn:aws:s3:::{path.partition('/')[0]}"
     reading = "s3:GetObject, and s3:ListBucket so that absent objects are told apart"
     writing = "s3:PutObject (s3:PutObjectAcl, s3:PutObjectTagging, kms:GenerateDataKey if set)"
     needed = {
         "GetObject": reading,
         "HeadObject": reading,
         "DeleteObject": "s3:DeleteObject",
+        "DeleteObjectVersion": "s3:DeleteObjectVersion, unless object lock keeps it,",
         "AbortMultipartUpload": "s3:AbortMultipartUpload",
     }
     return f"grant {needed.get(action, writing)} on arn:aws:s3:::{path}"

@@ -97,6 +97,12 @@ async def remove(link: Link, path: str) -> None:
     await sync_folder(link, path.rpartition("/")[0])
 
 
+async def remove_folder(link: Link, path: str) -> None:
+    """Remove a folder with all that lies in it, and make that durable."""
+    await link.sftp.rmtree(path)
+    await sync_folder(link, path.rpartition("/")[0])
+
+
 async def sync_folder(link: Link, folder: str) -> None:
     """Have the server write a folder to its disk, where it can be asked to.
 

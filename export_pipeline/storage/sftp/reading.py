@@ -5,13 +5,14 @@ from contextlib import aclosing
 
 import asyncssh
 
+from export_pipeline.concurrency import concurrently
 from export_pipeline.errors import StoreError, StoreUnavailable
 from export_pipeline.storage.parts import split
 from export_pipeline.storage.sftp.client import SftpClient
 from export_pipeline.storage.sftp.connection import Link
 from export_pipeline.storage.sftp.listing import is_file
 from export_pipeline.storage.sftp.open_file import OpenFile
-from export_pipeline.storage.sftp.remote_file import RemoteFile, concurrently
+from export_pipeline.storage.sftp.remote_file import PIECES_IN_FLIGHT, RemoteFile
 from export_pipeline.storage.store import CHUNK_BYTES
 
 Digests = list[bytes]
@@ -51,7 +52,7 @@ async def read(file: RemoteFile, key: str, offset: int = 0) -> AsyncGenerator[by
             raise StoreUnavailable(f"{key!r} ended at byte {begin + len(data)} of {end}")
         return data
 
-    async with aclosing(concurrently(piece, _steps(offset, end))) as pieces:
+    async with aclosing(concurrently(piece, _steps(offset, end), PIECES_IN_FLIGHT)) as pieces:
         async for data in pieces:
             yield data
 

@@ -1,10 +1,9 @@
 """An open file on the server, opened again on the next connection where one broke."""
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
 import asyncssh
 
@@ -15,7 +14,6 @@ from export_pipeline.storage.sftp.open_file import OpenFile
 PIECES_IN_FLIGHT = 4
 """Pieces of one file on their way at once, each of `CHUNK_BYTES`."""
 
-Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
@@ -71,23 +69,3 @@ class RemoteFile:
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
-
-
-async def concurrently(
-    function: Callable[[Item], Coroutine[Any, Any, Result]], items: AsyncIterable[Item]
-) -> AsyncGenerator[Result, None]:
-    """Yield `function` of each item in order of the items, `PIECES_IN_FLIGHT` at once."""
-    running: deque[asyncio.Task[Result]] = deque()
-    try:
-        async for item in items:
-            if len(running) == PIECES_IN_FLIGHT:
-                yield await running.popleft()
-            running.append(asyncio.create_task(function(item)))
-            # Held by its task alone, so that its memory is free as soon as it is done.
-            del item
-        while running:
-            yield await running.popleft()
-    finally:
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)

@@ -12,11 +12,12 @@ from export_pipeline.storage.parts import split
 from export_pipeline.storage.sftp import writing
 from export_pipeline.storage.sftp.client import MaybeOurs, SftpClient
 from export_pipeline.storage.sftp.connection import Link
-from export_pipeline.storage.sftp.folders import Folders, remove
+from export_pipeline.storage.sftp.folders import Folders, remove, remove_folder
 from export_pipeline.storage.sftp.listing import DRAFTS, is_file, scan, walk
 from export_pipeline.storage.sftp.options import SftpOptions
 from export_pipeline.storage.sftp.reading import Digests, digests, original, read
 from export_pipeline.storage.store import CHUNK_BYTES, Capabilities, StoredObject, UploadTarget
+from export_pipeline.storage.versions import Versionless
 
 _TOKEN_BYTES = 16
 _UNCHECKED = (
@@ -29,7 +30,7 @@ def _token() -> str:
     return secrets.token_hex(_TOKEN_BYTES)
 
 
-class SftpStore:
+class SftpStore(Versionless):
     """Objects as files below one folder of an SFTP server, which must be there.
 
     A file is written as a draft below `.unfinished/`, synced, read back and compared by sha256,
@@ -134,6 +135,15 @@ class SftpStore:
     async def delete(self, key: str) -> None:
         """See `Store.delete`; folders stay, as a put may be about to rename into them."""
         await self._remove(key, self._path(key))
+
+    async def erase(self, key: str) -> int:
+        """See `Store.erase`; a folder goes with its name."""
+        erased = await super().erase(key)
+        if key.endswith("/"):
+            path = f"{self._root}/{require_prefix(key)}".rstrip("/")
+            with suppress(NotFound):
+                await self._client.call("removing", key, lambda link: remove_folder(link, path))
+        return erased
 
     async def sweep(self, older_than_seconds: float, now: float) -> int:
         """Remove drafts that crashed writers left; return how many.

@@ -5,12 +5,13 @@ from contextlib import aclosing, asynccontextmanager, suppress
 
 import asyncssh
 
+from export_pipeline.concurrency import concurrently
 from export_pipeline.errors import NotFound, StoreError, StoreUnavailable
 from export_pipeline.storage.parts import Part
 from export_pipeline.storage.sftp.client import SftpClient
 from export_pipeline.storage.sftp.connection import Link
 from export_pipeline.storage.sftp.open_file import OpenFile
-from export_pipeline.storage.sftp.remote_file import RemoteFile, concurrently
+from export_pipeline.storage.sftp.remote_file import PIECES_IN_FLIGHT, RemoteFile
 
 COPY_BYTES = 64 * 1024**2
 """Bytes that the server copies in one request, which must not take it `STALL_SECONDS`."""
@@ -51,7 +52,7 @@ async def write(file: RemoteFile, parts: AsyncIterator[Part]) -> list[Part]:
     async def positioned() -> AsyncGenerator[tuple[int, Part], None]:
         position = 0
         async for part in parts:
-            known.append(Part((), part.size, part.sha256))
+            known.append(part.without_bytes())
             yield position, part
             position += part.size
 
@@ -59,7 +60,7 @@ async def write(file: RemoteFile, parts: AsyncIterator[Part]) -> list[Part]:
         position, data = item[0], b"".join(item[1])
         await file.call("writing", lambda opened: opened.write(data, position))
 
-    async with aclosing(concurrently(send, positioned())) as sent:
+    async with aclosing(concurrently(send, positioned(), PIECES_IN_FLIGHT)) as sent:
         async for _ in sent:
             pass
     return known

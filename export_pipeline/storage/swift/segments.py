@@ -5,19 +5,18 @@ in a folder that no list shows: `<prefix>.segments/<key>/<token of the writer>/<
 metadata of an object says which writer's segments it is made of.
 """
 
-import asyncio
 import hashlib
 import json
 import re
-from collections import deque
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import count
 from urllib.parse import quote
 
+from export_pipeline.concurrency import concurrently
 from export_pipeline.errors import NotFound, StoreError
-from export_pipeline.storage.parts import INLINE_HASH_BYTES, Part, make_part
+from export_pipeline.storage.parts import Part, make_part, md5_of
 from export_pipeline.storage.swift.client import SwiftClient
 from export_pipeline.storage.swift.listing import entries
 
@@ -88,23 +87,13 @@ async def begun(client: SwiftClient, folder: str) -> AsyncIterator[str]:
 
 async def send_all(client: SwiftClient, folder: str, parts: AsyncIterator[Part]) -> list[Segment]:
     """Send the parts as segments in a new folder, some at once."""
-    in_flight: deque[asyncio.Task[Segment]] = deque()
-    sent: list[Segment] = []
     names = _names(folder)
-    try:
-        async for part in parts:
-            if len(in_flight) == SEGMENTS_IN_FLIGHT:
-                sent.append(await in_flight.popleft())
-            in_flight.append(asyncio.create_task(_send(client, next(names), part)))
-            # Held by its task alone, so that its memory is free as soon as it is sent.
-            del part
-        while in_flight:
-            sent.append(await in_flight.popleft())
-    finally:
-        for task in in_flight:
-            task.cancel()
-        await asyncio.gather(*in_flight, return_exceptions=True)
-    return sent
+
+    async def send(part: Part) -> Segment:
+        return await _send(client, next(names), part)
+
+    async with aclosing(concurrently(send, parts, SEGMENTS_IN_FLIGHT)) as sent:
+        return [one async for one in sent]
 
 
 async def copy_all(
@@ -179,23 +168,9 @@ async def remove(client: SwiftClient, folder: str) -> None:
             await client.call("DELETE", found.name)
 
 
-async def md5_of(part: Part) -> str:
-    """Return the MD5 in hexadecimal, which Swift compares with the bytes that come."""
-    if part.size <= INLINE_HASH_BYTES:
-        return _md5(part)
-    return await asyncio.to_thread(_md5, part)
-
-
 def bare_etag(headers: Mapping[str, str]) -> str:
     """Return the etag without the quotes that only some of Swift's answers have."""
     return headers.get("etag", "").strip('"')
-
-
-def _md5(part: Part) -> str:
-    digest = hashlib.md5(usedforsecurity=False)
-    for piece in part.pieces:
-        digest.update(piece)
-    return digest.hexdigest()
 
 
 def _names(begin: str) -> Iterator[str]:
@@ -203,7 +178,7 @@ def _names(begin: str) -> Iterator[str]:
 
 
 async def _send(client: SwiftClient, name: str, part: Part) -> Segment:
-    etag = await md5_of(part)
+    etag = (await md5_of(part)).hex()
     await client.call("PUT", name, headers={"etag": etag}, body=part)
     return Segment(name, etag, part.size)
 

@@ -16,7 +16,7 @@ from weakref import WeakValueDictionary
 
 from export_pipeline.errors import AlreadyExists, NotFound, StoreError, StoreUnavailable
 from export_pipeline.storage.keys import require_key, require_prefix
-from export_pipeline.storage.parts import Part, make_part, split
+from export_pipeline.storage.parts import Part, make_part, md5_of, parted
 from export_pipeline.storage.store import Capabilities, StoredObject, UploadTarget
 from export_pipeline.storage.swift import segments
 from export_pipeline.storage.swift.client import MaybeOurs, SwiftClient
@@ -29,9 +29,9 @@ from export_pipeline.storage.swift.segments import (
     Manifest,
     Upload,
     bare_etag,
-    md5_of,
 )
 from export_pipeline.storage.swift.tempurl import TempUrls
+from export_pipeline.storage.versions import Versionless
 
 CREATE_ONLY = {"if-none-match": "*"}
 _LARGE = ("x-static-large-object", "x-object-manifest")
@@ -44,7 +44,7 @@ def _token() -> str:
     return secrets.token_hex(_TOKEN_BYTES)
 
 
-class SwiftStore:
+class SwiftStore(Versionless):
     """Objects below a prefix of a container.
 
     What we write is one PUT, or segments that become visible together; Swift compares the MD5 of
@@ -100,17 +100,12 @@ class SwiftStore:
     ) -> StoredObject:
         """See `Store.put`; holds at most `SEGMENTS_IN_FLIGHT` segments and one more in memory."""
         self._name(key)
-        async with aclosing(split(chunks, segments.SEGMENT_BYTES)) as parts:
-            first = await anext(parts)
-            second = await anext(parts, None)
-            if second is None:
-                return await self._put_whole(key, first, content_type)
-            begin = [first, second]
-            # Held by the list alone, so that their memory is free once they are sent.
-            del first, second
+        async with parted(chunks, segments.SEGMENT_BYTES) as (whole, parts):
+            if whole is not None:
+                return await self._put_whole(key, whole, content_type)
             token = self._token()
             async with segments.begun(self._client, self._folder(key, token)) as folder:
-                sent = await segments.send_all(self._client, folder, _chained(begin, parts))
+                sent = await segments.send_all(self._client, folder, parts)
                 manifest = await segments.make_manifest(self._client, folder, sent)
             return await self._put_large(key, token, manifest, content_type)
 
@@ -167,6 +162,13 @@ class SwiftStore:
         if token := found.get(WRITER):
             await segments.remove(self._client, self._folder(key, token))
 
+    async def erase(self, key: str) -> int:
+        """See `Store.erase`; takes every writer's segments along. Swift's own versions stay."""
+        erased = await super().erase(key)
+        folder = f"{self._prefix}{FOLDER}{key}".rstrip("/")
+        await segments.remove(self._client, f"{folder}/")
+        return erased
+
     def sign_upload(self, key: str, *, seconds: float) -> UploadTarget | None:
         """See `Store.sign_upload`; the first signature may block, see `TempUrls`.
 
@@ -222,7 +224,7 @@ class SwiftStore:
         return self._tempurls.sign(verb, self._client.container, name, ends)
 
     async def _put_whole(self, key: str, part: Part, content_type: str | None) -> StoredObject:
-        etag = await md5_of(part)
+        etag = (await md5_of(part)).hex()
         headers = {**CREATE_ONLY, **_typed(content_type), "etag": etag}
         name = self._name(key)
         return await self._published(
@@ -300,11 +302,3 @@ def _described(key: str, headers: Mapping[str, str]) -> StoredObject:
     algorithm = "md5-of-md5s" if any(name in headers for name in _LARGE) else "md5"
     checksum = f"{algorithm}:{bare_etag(headers)}"
     return StoredObject(key, int(headers["content-length"]), checksum)
-
-
-async def _chained(begin: list[Part], rest: AsyncIterator[Part]) -> AsyncIterator[Part]:
-    # Taken out of the list, so that a part's memory is free once it is sent.
-    while begin:
-        yield begin.pop(0)
-    async for part in rest:
-        yield part

@@ -17,12 +17,12 @@ from export_pipeline.errors import (
     StoreFull,
     StoreUnavailable,
 )
-from export_pipeline.storage.gcs import session
+from export_pipeline.storage.gcs import session, writing
 from export_pipeline.storage.gcs.client import ATTEMPTS, LONGEST_WAIT_SECONDS
 from export_pipeline.storage.gcs.open import open_store
 from export_pipeline.storage.gcs.store import GcsStore
-from export_pipeline.storage.gcs.writing import Md5
 from export_pipeline.storage.http import Http
+from export_pipeline.storage.parts import Digest, Part
 from export_pipeline.storage.store import pieces
 from export_pipeline_tests.servers.faults import FaultProxy, Gate, running_fault_proxy
 from export_pipeline_tests.servers.gcs import Gcs
@@ -384,7 +384,14 @@ def test_other_bytes_than_were_sent_in_parts_are_taken_away_again(
 def test_bytes_that_changed_on_their_way_are_refused_by_the_store(
     gcs: Gcs, bucket: str, size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Md5, "digest", lambda _: b"of other bytes..")
+    async def fed_other_bytes(digest: Digest, _: Part) -> None:
+        digest.update(b"other bytes")
+
+    async def of_other_bytes(_: Part) -> bytes:
+        return b"of other bytes.."
+
+    monkeypatch.setattr(writing, "feed", fed_other_bytes)
+    monkeypatch.setattr(writing, "md5_of", of_other_bytes)
     store = through(gcs.url, gcs, bucket)
     with pytest.raises(StoreUnavailable, match="doesn't match calculated MD5"):
         asyncio.run(store.put("large", chunked(DATA[:size])))

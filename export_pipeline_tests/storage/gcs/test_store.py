@@ -199,7 +199,6 @@ def test_a_mistake_in_the_settings_is_told_by_every_method(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("export_pipeline.storage.gcs.client.ATTEMPTS", 1)
-    monkeypatch.setattr("export_pipeline.storage.gcs.reading.ATTEMPTS", 1)
     store = open_store(f"gs://{bucket}", gcs.variables() | wrong(gcs.google))
     _every_method(store, error, words)
 

@@ -2,18 +2,20 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import bagit
 import pytest
 
 from export_pipeline.archive.audit import audit
-from export_pipeline.archive.catalog import rebuild
-from export_pipeline.archive.fixity import fixity
+from export_pipeline.archive.catalog import write_catalog
 from export_pipeline.archive.layout import bag_prefix
+from export_pipeline.archive.tables import read_table
 from export_pipeline.ledger.rows import ScanState
 from export_pipeline.sandbox import ScanSpec
 from export_pipeline.storage.http_put.store import HttpPutStore
+from export_pipeline.workflow.auditing.inventory import Inventory, take_inventory
 from export_pipeline_tests.servers.receiver import running_receiver
 from export_pipeline_tests.workflow.world import world
 
@@ -38,13 +40,12 @@ def test_scans_are_archived_listed_and_audited(
             report = await audit(store, bag_prefix(scan.key, 1))
             assert report.passed, report.problems
             assert report.files > 4
-        everything = await fixity(store)
-        assert everything.complete
-        assert not everything.problems
-        assert len(everything.audited) == 2
-        catalog = await rebuild(store)
-        assert set(catalog["scan"].to_pylist()) == {HOSTILE, "scan-2"}
-        assert None not in catalog["size"].to_pylist()
+        inventory = await take_inventory(place.ledger, store)
+        assert inventory == Inventory()
+        catalog = await write_catalog(place.ledger, store, datetime.now(UTC), "run-1")
+        rows = [row async for batch in read_table(store, catalog.key) for row in batch.to_pylist()]
+        assert {row["scan"] for row in rows} == {HOSTILE, "scan-2"}
+        assert None not in [row["size"] for row in rows]
 
     asyncio.run(look())
 

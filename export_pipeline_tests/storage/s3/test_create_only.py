@@ -1,4 +1,4 @@
-"""An S3 look-alike that takes no notice of If-None-Match, and the option that says so."""
+"""S3 look-alikes that take no notice of If-None-Match or refuse it, and the option for both."""
 
 import asyncio
 from collections import Counter
@@ -10,18 +10,27 @@ import httpx
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from export_pipeline.errors import ConfigError
+from export_pipeline.errors import ConfigError, StoreError
 from export_pipeline.storage.open import open_store
 from export_pipeline.storage.probe import NO_CREATE_ONLY, probe
+from export_pipeline.storage.s3.multipart import PART_BYTES
 from export_pipeline.storage.s3.store import S3Store
+from export_pipeline.storage.store import Store, pieces
 from export_pipeline_tests.receiver.home import make_home
 from export_pipeline_tests.receiver.sending import send
 from export_pipeline_tests.servers.faults import Gate
 from export_pipeline_tests.servers.receiver import running, running_receiver
 from export_pipeline_tests.servers.seaweedfs import SeaweedFS
-from export_pipeline_tests.storage.conformance import StoreConformance, keys, read
+from export_pipeline_tests.storage.conformance import StoreConformance, keys, put, read
 
 SAID = {"EXPORT_S3_CREATE_ONLY": "false"}
+NOT_IMPLEMENTED = (
+    b"<Error><Code>NotImplemented</Code><Message>A header you provided implies functionality that"
+    b" is not implemented</Message><Header>If-None-Match</Header></Error>"
+)
+INVALID = b"<Error><Code>InvalidArgument</Code><Message>no if-none-match here</Message></Error>"
+REFUSALS = [(501, dict[str, str](), NOT_IMPLEMENTED), (400, dict[str, str](), INVALID)]
+"""The error that the S3 API has for it, and another that look-alikes may give."""
 
 
 class LookAlike(Gate):
@@ -38,10 +47,26 @@ class LookAlike(Gate):
         await super().__call__(scope, receive, send)
 
 
+class Refusing(Gate):
+    """SeaweedFS as if it did not know the condition, which it then refuses."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and (b"if-none-match", b"*") in scope["headers"]:
+            self.answers = [REFUSALS[len(self.requests) % len(REFUSALS)]]
+        await super().__call__(scope, receive, send)
+
+
 @pytest.fixture(scope="module")
 def look_alike(seaweedfs: SeaweedFS) -> Iterator[dict[str, str]]:
     """The variables of a store on it, without the one that says so."""
     with running(LookAlike(seaweedfs)) as url:
+        yield seaweedfs.variables() | {"EXPORT_S3_ENDPOINT": url}
+
+
+@pytest.fixture(scope="module")
+def refusing(seaweedfs: SeaweedFS) -> Iterator[dict[str, str]]:
+    """The variables of a store on one that refuses the condition, without that which says so."""
+    with running(Refusing(seaweedfs.url)) as url:
         yield seaweedfs.variables() | {"EXPORT_S3_ENDPOINT": url}
 
 
@@ -59,6 +84,37 @@ class TestS3StoreOnALookAlike(StoreConformance):
     @pytest.fixture
     def store(self, careless: S3Store) -> S3Store:
         return careless
+
+
+class TestS3StoreThatIsNotAskedToRefuse(StoreConformance):
+    lists_in_order = False  # SeaweedFS lists a folder by its name, without the slash
+    create_only = False
+
+    @pytest.fixture
+    def store(self, refusing: dict[str, str], bucket: str) -> Store:
+        return open_store(f"s3://{bucket}/my archive", refusing | SAID)
+
+
+def test_an_object_in_parts_asks_for_nothing_that_the_store_refuses(
+    refusing: dict[str, str], bucket: str
+) -> None:
+    store, large = open_store(f"s3://{bucket}", refusing | SAID), bytes(PART_BYTES + 1)
+    asyncio.run(store.put("large", pieces(large)))
+    assert asyncio.run(read(store, "large")) == large
+    asyncio.run(store.copy("large", "copied"))
+    assert asyncio.run(read(store, "copied")) == large
+
+
+def test_where_nothing_is_said_the_error_names_the_variable_at_the_first_try(
+    seaweedfs: SeaweedFS, bucket: str
+) -> None:
+    gate = Refusing(seaweedfs.url)
+    with running(gate) as url:
+        store = open_store(f"s3://{bucket}", seaweedfs.variables() | {"EXPORT_S3_ENDPOINT": url})
+        for _ in REFUSALS:
+            with pytest.raises(StoreError, match="set EXPORT_S3_CREATE_ONLY=false"):
+                asyncio.run(put(store, "a"))
+    assert len(gate.requests) == len(REFUSALS)
 
 
 def test_it_signs_downloads_and_no_uploads(careless: S3Store) -> None:

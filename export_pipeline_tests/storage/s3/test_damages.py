@@ -8,7 +8,7 @@ import pytest
 from export_pipeline.storage.s3.store import S3Store
 from export_pipeline_tests.servers.seaweedfs import SeaweedFS
 from export_pipeline_tests.workflow.archives import REPORT, SEAL, Archive
-from export_pipeline_tests.workflow.damages import (
+from export_pipeline_tests.workflow.auditing.damages import (
     HOSTILE,
     DamageConformance,
     Outcome,

@@ -52,6 +52,16 @@ EVERYTHING = {
         ({"EXPORT_S3_ENDPOINT": "s3.example.org"}, "EXPORT_S3_ENDPOINT.*https://host"),
         ({"EXPORT_S3_ENDPOINT": "https://u:very-secret@host"}, "EXPORT_S3_ENDPOINT.*only scheme"),
         ({"EXPORT_S3_REGOIN": "eu"}, "EXPORT_S3_REGOIN"),
+        ({"EXPORT_S3_OBJECT_LOCK_MODE": "GOVERNANCE"}, "EXPORT_S3_OBJECT_LOCK_DAYS: set both"),
+        ({"EXPORT_S3_OBJECT_LOCK_DAYS": "30"}, "EXPORT_S3_OBJECT_LOCK_DAYS: set both"),
+        (
+            {"EXPORT_S3_OBJECT_LOCK_MODE": "FOREVER", "EXPORT_S3_OBJECT_LOCK_DAYS": "30"},
+            "EXPORT_S3_OBJECT_LOCK_MODE.*COMPLIANCE",
+        ),
+        (
+            {"EXPORT_S3_OBJECT_LOCK_MODE": "COMPLIANCE", "EXPORT_S3_OBJECT_LOCK_DAYS": "36501"},
+            "EXPORT_S3_OBJECT_LOCK_DAYS.*36500",
+        ),
         ({**KEYS, **LENT, "EXPORT_CLOUDCONVERT_S3_ACCESS_KEY_ID": "AK"}, "never given to a vendor"),
         ({**LENT, "EXPORT_S3_REGION": ""}, "EXPORT_S3_REGION: CloudConvert requires"),
         (

@@ -6,8 +6,8 @@ from pathlib import Path
 from export_pipeline.ledger.home import make_ledger
 from export_pipeline.storage.s3.store import S3Store
 from export_pipeline_tests.archive.catalogs import rebuilt, table
+from export_pipeline_tests.workflow.rebuilding.test_rebuild import HOSTILE, partial
 from export_pipeline_tests.workflow.stepped import stepped
-from export_pipeline_tests.workflow.test_rebuild import HOSTILE, partial
 
 
 def test_a_lost_ledger_is_made_anew_from_a_bucket(tmp_path: Path, store: S3Store) -> None:

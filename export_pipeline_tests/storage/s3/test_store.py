@@ -171,7 +171,6 @@ def test_a_mistake_in_the_settings_is_told_by_every_method(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("export_pipeline.storage.s3.client.ATTEMPTS", 1)
-    monkeypatch.setattr("export_pipeline.storage.s3.reading.ATTEMPTS", 1)
     _every_method(open_store(f"s3://{bucket}", seaweedfs.variables() | changes), error, words)
 
 
