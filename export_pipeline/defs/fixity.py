@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -11,10 +11,12 @@ from export_pipeline.archive.signature import Keys
 from export_pipeline.defs.runs import held_run
 from export_pipeline.defs.slices import ARCHIVE, DAILY, OWNER
 from export_pipeline.errors import StoreError
+from export_pipeline.ledger.database import Ledger
 from export_pipeline.settings import Settings
 from export_pipeline.storage.store import Store
-from export_pipeline.workflow.auditing.fixity import FixityRun, run_fixity
-from export_pipeline.workflow.auditing.verify import Auditor
+
+if TYPE_CHECKING:
+    from export_pipeline.workflow.auditing.fixity import FixityRun
 
 LEFTOVER_SECONDS = 24 * 3_600.0
 """Age at which what a writer left is nobody's: no upload runs for a day."""
@@ -48,23 +50,27 @@ def fixity(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: 
     """
     settings = context.resources.settings.read()
     store, ledger = context.resources.storage.open(), context.resources.ledger.open()
-    auditor = Auditor(
-        ledger, store, Keys.of(settings), context.run.run_id, settings.fixity_trust_store
-    )
     # Not by Dagster's own loop, which ends before a store has closed its connections.
     with held_run(ledger, context.run.run_id):
-        run, swept = asyncio.run(_run(auditor, settings))
+        run, swept = asyncio.run(_run(ledger, store, settings, context.run.run_id))
     return dg.MaterializeResult(
         metadata=_facts(run),
         check_results=[_intact(run), _on_time(run, settings), _recorded(run), swept],
     )
 
 
-async def _run(auditor: Auditor, settings: Settings) -> tuple[FixityRun, dg.AssetCheckResult]:
-    return await run_fixity(auditor, settings), await _sweep(auditor.store)
+async def _run(
+    ledger: Ledger, store: Store, settings: Settings, run_id: str
+) -> tuple["FixityRun", dg.AssetCheckResult]:
+    # They bring PyArrow, a seventh of what it costs to start a run.
+    from export_pipeline.workflow.auditing.fixity import run_fixity  # noqa: PLC0415
+    from export_pipeline.workflow.auditing.verify import Auditor  # noqa: PLC0415
+
+    auditor = Auditor(ledger, store, Keys.of(settings), run_id, settings.fixity_trust_store)
+    return await run_fixity(auditor, settings), await _sweep(store)
 
 
-def _facts(run: FixityRun) -> dict[str, Any]:
+def _facts(run: "FixityRun") -> dict[str, Any]:
     report = run.report
     return {
         "bags": report.bags,
@@ -79,7 +85,7 @@ def _facts(run: FixityRun) -> dict[str, Any]:
     }
 
 
-def _intact(run: FixityRun) -> dg.AssetCheckResult:
+def _intact(run: "FixityRun") -> dg.AssetCheckResult:
     """Names of what is wrong by kind, the first of each; how many there are in all."""
     report = run.report
     named = {kind: _shown(names) for kind, names in report.names.items() if names}
@@ -96,7 +102,7 @@ def _intact(run: FixityRun) -> dg.AssetCheckResult:
     )
 
 
-def _on_time(run: FixityRun, settings: Settings) -> dg.AssetCheckResult:
+def _on_time(run: "FixityRun", settings: Settings) -> dg.AssetCheckResult:
     late = run.oldest_days > settings.fixity_days
     said = ""
     if not run.pace.is_enough:
@@ -123,7 +129,7 @@ def _on_time(run: FixityRun, settings: Settings) -> dg.AssetCheckResult:
     )
 
 
-def _recorded(run: FixityRun) -> dg.AssetCheckResult:
+def _recorded(run: "FixityRun") -> dg.AssetCheckResult:
     said = run.report.unkept
     return dg.AssetCheckResult(
         passed=not said,

@@ -7,7 +7,6 @@ import dagster as dg
 from export_pipeline.defs.forget import DagsterView
 from export_pipeline.defs.runs import run_held
 from export_pipeline.defs.slices import Slice
-from export_pipeline.workflow.forgetting.retention import retain
 
 CRON = "30 3 * * *"
 
@@ -45,6 +44,9 @@ def _job(slice_: Slice) -> dg.JobDefinition:
         if days is None:
             context.log.info("no EXPORT_RETENTION_DAYS is set: all scans are kept")
             return
+        # It brings PyArrow, a seventh of what it costs to start a run.
+        from export_pipeline.workflow.forgetting.retention import retain  # noqa: PLC0415
+
         told = run_held(context, pipeline, retain(pipeline, days, DagsterView(context.instance)))
         more = "; more are due, for the next run" if told.left else ""
         context.log.info("forgot %s scans%s", told.forgotten, more)

@@ -1,6 +1,7 @@
 """Erase: take a scan with all that belongs to it out of the ledger, once nobody works on it."""
 
 import json
+import re
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
@@ -116,8 +117,13 @@ def erase(tx: Tx, scan: Scan, folder: str) -> None:
         tx.run(sa.delete(table).where(table.c.scan_id == scan.id))
     tx.run(sa.delete(scans).where(scans.c.id == scan.id))
     tx.run(sa.delete(leases).where(_writes_below(folder)))
-    names_it = [row.cause for row in tx.all(sa.select(alerts)) if scan.scan in _texts(row.names)]
-    tx.run(sa.delete(alerts).where(alerts.c.cause.in_(names_it)))
+    names_it = re.compile(rf"(?<![\w-]){re.escape(scan.scan)}(?![\w-])")
+    causes = [
+        row.cause
+        for row in tx.all(sa.select(alerts))
+        if any(map(names_it.search, (row.reason, row.command, *row.names)))
+    ]
+    tx.run(sa.delete(alerts).where(alerts.c.cause.in_(causes)))
 
 
 def erase_letters(tx: Tx, keys: Collection[ScanKey], folders: Sequence[str], after: int) -> int:

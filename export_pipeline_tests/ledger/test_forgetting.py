@@ -1,6 +1,7 @@
 """Tombstones, holds, retention and erasure in the ledger, on both databases."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -202,6 +203,22 @@ def test_webhooks_that_name_a_scan_go_and_those_of_others_stay(ledger: Ledger) -
         assert left == [*sorted(others), unread]
 
 
+def _alert(tx: Tx, *, reason: str = "", names: Sequence[str] = ()) -> None:
+    row = {"cause": reason or "names", "title": "", "reason": reason, "command": "", "count": 1}
+    times = dict.fromkeys(("began_at", "seen_at", "due_at"), tx.now)
+    tx.run(metadata.tables["alerts"].insert().values(**row, **times, names=list(names)))
+
+
+def test_an_alert_that_only_looks_like_the_scan_stays(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        scan, _ = registry.register(tx, key("11"), source="test")
+        _alert(tx, reason="request 1100-11 of 211 failed")
+        _alert(tx, reason="entry 11: it is locked")
+        erase.erase(tx, scan, FOLDER)
+        (left,) = tx.all(metadata.tables["alerts"].select())
+    assert left.reason == "request 1100-11 of 211 failed"
+
+
 def test_no_row_of_an_erased_scan_is_left_in_any_table(ledger: Ledger, scan: Scan) -> None:
     with ledger.write() as tx:
         number = generations.open_next(tx, scan, wants_bag=True)
@@ -209,6 +226,8 @@ def test_no_row_of_an_erased_scan_is_left_in_any_table(ledger: Ledger, scan: Sca
         events.record(tx, scan.id, "told", order)
         letter(tx, {"completed": True}, topic=inbox.ORDERS, subject=order)
         leases.acquire(tx, f"write:{FOLDER}1/data/x", "me", 60)
+        for said in ({"reason": f"no {scan.scan} there"}, {"names": [scan.scan]}):
+            _alert(tx, **said)
         erase.erase(tx, scan, FOLDER)
         for table in metadata.sorted_tables:
             rows = [row._asdict() for row in tx.all(table.select())]

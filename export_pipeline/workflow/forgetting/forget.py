@@ -30,6 +30,7 @@ STAYS = (
     "backups of the store, the ledger and Dagster's database; what the store keeps by soft delete",
     "what people downloaded, and until they end the links that they were given",
     "logs of the receiver and of Dagster's processes, and results of other scans that quote it",
+    "alerts that were sent",
     "at the vendor: its own backups and logs, and the webhooks that it may send again",
 )
 
