@@ -20,7 +20,7 @@ from export_pipeline.cli.output import complain, console, emit, note, plural, sa
 from export_pipeline.demo.home import VARIABLES_FILE, DemoHome, Storage
 from export_pipeline.demo.interrupts import Interrupts
 from export_pipeline.demo.progress import Progress, read_progress
-from export_pipeline.demo.scans import bring_in, share
+from export_pipeline.demo.scans import bring_in, remembered, share
 from export_pipeline.demo.servers import PACE, Servers, running_servers
 from export_pipeline.demo.summary import Summary, read_summary
 from export_pipeline.ledger.database import Ledger
@@ -118,9 +118,11 @@ def _run(
         running_servers(home, interrupts.pause) as servers,
     ):
         others = share(count, servers.examples)
-        keys = [*servers.complete_scans(count - len(others)), *others]
-        bring_in(Settings.from_env(servers.variables, home.path), ledger, others)
-        with _showing(console(stderr=as_json), count, started) as show:
+        settings = Settings.from_env(servers.variables, home.path)
+        made = [*servers.complete_scans(count - len(others)), *others]
+        keys = remembered(settings, ledger, made)
+        bring_in(settings, ledger, others)
+        with _showing(console(stderr=as_json), len(keys), started) as show:
             last = _watch(ledger, keys, servers, interrupts, started + timeout, show)
         seconds = time.monotonic() - started
         with ledger.read() as tx:
@@ -128,7 +130,7 @@ def _run(
         _tell(home, summary, as_json=as_json)
         if not last.is_done:
             complain(
-                f"gave up after {timeout:.0f} s with {plural(count - last.settled, 'scan')} not"
+                f"gave up after {timeout:.0f} s with {plural(len(keys) - last.settled, 'scan')} not"
                 f" settled and {plural(last.unshown, 'thing')} not shown in Dagster: {home.logs}"
                 " tells what each server did"
             )

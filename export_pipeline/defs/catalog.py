@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from export_pipeline.defs.runs import held_run
-from export_pipeline.defs.slices import ARCHIVE, DAILY, OWNER
+from export_pipeline.defs.slices import ARCHIVE, BAGS, DAILY, OWNER
 
 COUNTS = dg.TableSchema(
     [dg.TableColumn("vendor"), dg.TableColumn("status"), dg.TableColumn("rows", "int")]
@@ -14,6 +14,7 @@ COUNTS = dg.TableSchema(
 
 @dg.asset(
     key=[ARCHIVE, "catalog"],
+    deps=BAGS,
     group_name=ARCHIVE,
     kinds={"parquet"},
     owners=[OWNER],

@@ -9,7 +9,7 @@ import dagster as dg
 
 from export_pipeline.archive.signature import Keys
 from export_pipeline.defs.runs import held_run
-from export_pipeline.defs.slices import ARCHIVE, DAILY, OWNER
+from export_pipeline.defs.slices import ARCHIVE, BAGS, DAILY, OWNER
 from export_pipeline.errors import StoreError
 from export_pipeline.ledger.database import Ledger
 from export_pipeline.settings import Settings
@@ -33,6 +33,7 @@ _CHECKS = {
 
 @dg.asset(
     key=_KEY,
+    deps=BAGS,
     group_name=ARCHIVE,
     kinds={"bagit"},
     owners=[OWNER],

@@ -6,7 +6,7 @@ import dagster as dg
 
 from export_pipeline.archive.layout import REPORT_FOLDER
 from export_pipeline.defs.runs import held_run
-from export_pipeline.defs.slices import ARCHIVE, DAILY, OWNER
+from export_pipeline.defs.slices import ARCHIVE, BAGS, DAILY, OWNER
 from export_pipeline.errors import StoreError
 from export_pipeline.storage.store import Store, pieces
 from export_pipeline.vendors.open import open_vendors
@@ -21,6 +21,7 @@ CONTENT_TYPE = "text/html; charset=utf-8"
 
 @dg.asset(
     key=[ARCHIVE, "report"],
+    deps=BAGS,
     group_name=ARCHIVE,
     kinds={"html"},
     owners=[OWNER],

@@ -8,6 +8,7 @@ import dagster as dg
 
 from export_pipeline.vendors.vendor import ArtifactKind
 from export_pipeline.workflow.describe import BAG
+from export_pipeline.workflow.formats import FORMATS
 from export_pipeline.workflow.queue import ORDER
 
 PARTITIONS_PER_CALL = 5_000
@@ -17,6 +18,8 @@ ARCHIVE = "archive"
 """Group, and first part of the keys, of the assets that no vendor owns."""
 UPKEEP = "archive_upkeep"
 """The job that makes those assets."""
+BAGS = tuple(dg.AssetKey([vendor, BAG]) for vendor in FORMATS)
+"""The bags of every vendor, of which the archive consists."""
 DAILY = dg.FreshnessPolicy.time_window(
     fail_window=timedelta(hours=49), warn_window=timedelta(hours=25)
 )

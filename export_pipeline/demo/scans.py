@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 
+from export_pipeline.ledger import tombstones
 from export_pipeline.ledger.database import Ledger
 from export_pipeline.ledger.rows import QueueClass
 from export_pipeline.scans import DEFAULT_ACCOUNT, ScanKey
@@ -27,6 +28,13 @@ def share(count: int, examples: Examples) -> list[ScanKey]:
         for vendor, found in sorted(examples.items())
         for scan in next(iter(found.values()))[:most]
     ]
+
+
+def remembered(settings: Settings, ledger: Ledger, keys: Sequence[ScanKey]) -> list[ScanKey]:
+    """Those of the scans that nobody had forgotten on this home, which come back by nothing."""
+    with ledger.read() as tx:
+        gone = tombstones.forgotten(tx, settings.tombstone_secret, keys)
+    return [key for key in keys if key not in gone]
 
 
 def bring_in(settings: Settings, ledger: Ledger, keys: Sequence[ScanKey]) -> None:

@@ -40,15 +40,15 @@ def target() -> Iterator[AlertTarget]:
 
 
 @pytest.fixture
-def lab(
-    tmp_path_factory: pytest.TempPathFactory,
-    target: AlertTarget,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Lab]:
+def lab(tmp_path_factory: pytest.TempPathFactory, target: AlertTarget) -> Iterator[Lab]:
     """An empty ledger for each test, and the address set."""
-    monkeypatch.setattr(sending, "SECONDS_BETWEEN", 0.0)
     folder = tmp_path_factory.mktemp("lab")
-    with make_lab(folder, EXPORT_ALERT_URL=target.url, EXPORT_ATTEMPTS="1") as made:
+    with (
+        # Its own, which ends after a test's `monkeypatch`: that would restore what the lab sets.
+        pytest.MonkeyPatch.context() as patch,
+        make_lab(folder, EXPORT_ALERT_URL=target.url, EXPORT_ATTEMPTS="1") as made,
+    ):
+        patch.setattr(sending, "SECONDS_BETWEEN", 0.0)
         yield made
 
 
