@@ -2,9 +2,7 @@ from pathlib import Path
 
 import asyncssh
 import pytest
-from pydantic import SecretStr
 
-from export_pipeline.cli import check
 from export_pipeline.errors import ConfigError
 from export_pipeline.settings import Settings
 from export_pipeline.storage.open import open_store
@@ -198,13 +196,6 @@ def test_settings_carry_the_variables_and_never_show_them(tmp_path: Path) -> Non
     for shown in (repr(settings), settings.model_dump_json(), repr(options), repr(login)):
         assert "very-secret" not in shown
         assert "PRIVATE KEY-----" not in shown
-
-
-def test_check_shows_none_of_the_secrets() -> None:
-    fields = SftpOptions.model_fields.values()
-    secrets = [field.alias or "" for field in fields if field.annotation == SecretStr | None]
-    assert len(secrets) == 5
-    assert all(name.endswith(check._SECRETS) for name in secrets)
 
 
 def test_without_the_packages_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
