@@ -11,7 +11,7 @@ from pypdf import PdfReader, PdfWriter
 from pypdf.errors import PyPdfError
 
 from export_pipeline.sandbox.cloudconvert.tasks import Json, MadeFile
-from export_pipeline.sandbox.laserfiche.images import png
+from export_pipeline.sandbox.images import png
 from export_pipeline.sandbox.pdf import pdf
 
 PAGE_BREAK = b"\f"

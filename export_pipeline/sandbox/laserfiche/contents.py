@@ -8,9 +8,9 @@ from urllib.parse import quote
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from export_pipeline.sandbox.files import File
+from export_pipeline.sandbox.images import jpeg, png, tiff
 from export_pipeline.sandbox.laserfiche.entries import DOCUMENT, Entry
 from export_pipeline.sandbox.laserfiche.errors import ProblemError, invalid
-from export_pipeline.sandbox.laserfiche.images import jpeg, png, tiff
 from export_pipeline.sandbox.laserfiche.orders import ExportOrder
 from export_pipeline.sandbox.pdf import pdf
 

@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 
 from export_pipeline.errors import Unreadable
+from export_pipeline.sandbox.images import jpeg, png, tiff
 from export_pipeline.sandbox.laserfiche.contents import _zip
-from export_pipeline.sandbox.laserfiche.images import jpeg, png, tiff
 from export_pipeline.sandbox.pdf import pdf
 from export_pipeline.vendors.laserfiche.artifacts import KINDS, open_document, parts, plan
 from export_pipeline.vendors.laserfiche.details import ExportOptions

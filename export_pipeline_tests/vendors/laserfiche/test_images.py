@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from export_pipeline.errors import Unreadable
-from export_pipeline.sandbox.laserfiche.images import tiff
+from export_pipeline.sandbox.images import tiff
 from export_pipeline.vendors.laserfiche.images import count_tiff_pages, open_image
 
 
