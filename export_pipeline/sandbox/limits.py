@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from export_pipeline.sandbox.clock import Clock
 
@@ -16,6 +17,20 @@ class Limit:
     seconds: float
 
 
+@dataclass
+class Allowed:
+    """The calls that were counted against a limit, and when the first and the last came."""
+
+    first: float
+    last: float
+    calls: int = 0
+
+    def add(self, now: float) -> None:
+        """Count one call."""
+        self.calls += 1
+        self.last = now
+
+
 class SlidingWindows:
     """Allows a call only if no window of the limit's length, wherever it begins, holds too many.
 
@@ -25,6 +40,7 @@ class SlidingWindows:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._calls: defaultdict[tuple[str, str], deque[float]] = defaultdict(deque)
+        self._allowed: dict[str, Allowed] = {}
         self.violations: Counter[str] = Counter()
 
     def take(self, account: str, limits: Sequence[Limit]) -> float | None:
@@ -37,7 +53,16 @@ class SlidingWindows:
             return max(broken.values())
         for limit in limits:
             self._calls[account, limit.name].append(now)
+            self._allowed.setdefault(limit.name, Allowed(now, now)).add(now)
         return None
+
+    def as_json(self) -> dict[str, Any]:
+        """By limit: calls refused; calls allowed, and the seconds from the first to the last."""
+        allowed = {
+            name: {"calls": one.calls, "seconds": one.last - one.first}
+            for name, one in self._allowed.items()
+        }
+        return {"limited": dict(self.violations), "allowed": allowed}
 
     def left(self, account: str, limit: Limit) -> int:
         """How many calls of the limit are allowed now."""

@@ -24,25 +24,25 @@ PROCESSES = 2
 def live(subject: Subject, minutes: float) -> dict[str, Any]:
     """Two runs of the sender at once, for real minutes from the first call on."""
     name, per_minute = subject.limit
+    counted = name.replace(" ", "_")
     with home(subject.vendor, "documented") as place:
         register(place, subject, per_minute * (int(minutes) + 2))
         _queue_all(place, subject)
         runs = [place.start_job(f"{subject.vendor}_send") for _ in range(PROCESSES)]
-        while not subject.used(place.stats()):
+        while counted not in place.stats()["allowed"]:
             time.sleep(0.1)
         time.sleep(minutes * 60)
-        stats = place.stats()
         for run in runs:
             run.end(signal.SIGKILL)
-        spread = place.count("SELECT max(sent_at) - min(sent_at) FROM orders")
+        stats = place.stats()
         claims = place.count(f"SELECT max(granted) FROM quotas WHERE name = '{name}'")
-    used = subject.used(stats)
+    used, seconds = stats["allowed"][counted]["calls"], stats["allowed"][counted]["seconds"]
     return {
         "minutes": minutes,
         "processes": PROCESSES,
         "used": used,
-        # From the first call to the last, as a window may begin at any moment.
-        "share": (used - 1) * 60 / per_minute / spread,
+        # From the first call to the last as the vendor saw them.
+        "share": (used - 1) * 60 / per_minute / seconds,
         "claims_unused": claims - used,
         "refused_429": sum(stats["limited"].values()),
     }

@@ -1,8 +1,7 @@
 """What a benchmark archives of each vendor: made in the sandbox, registered in the ledger."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from export_pipeline.ledger import admission
 from export_pipeline.receiver.addresses import Addresses
@@ -30,7 +29,6 @@ class Subject:
         register: makes so many at the vendor and registers them.
         cpu_seconds: what a scan may cost, of all our processes.
         limit: the vendor's limit that sending uses, by its name here, in calls a minute.
-        used: how many of these calls came, of what the sandbox counted.
     """
 
     vendor: str
@@ -40,7 +38,6 @@ class Subject:
     register: Register
     cpu_seconds: float
     limit: tuple[str, int]
-    used: Callable[[Mapping[str, Any]], int]
 
     @property
     def assets(self) -> Sequence[str]:
@@ -88,13 +85,11 @@ def _of_cloudconvert(place: Home, count: int) -> None:
 _PULLED = ("queue", "send", "poll", "collect")
 
 
-def _pulled(vendor: str, kinds: Sequence[str], register: Register, *limit: Any) -> Subject:
+def _pulled(
+    vendor: str, kinds: Sequence[str], register: Register, limit: tuple[str, int]
+) -> Subject:
     allowed = CPU_SECONDS_A_SCAN + CPU_SECONDS_AN_ARTIFACT * len(kinds)
-    return Subject(vendor, kinds, len(kinds), _PULLED, register, allowed, *limit)
-
-
-def _all_calls(stats: Mapping[str, Any]) -> int:
-    return sum(stats["calls"].values())
+    return Subject(vendor, kinds, len(kinds), _PULLED, register, allowed, limit)
 
 
 SUBJECTS = {
@@ -115,22 +110,19 @@ SUBJECTS = {
             _of_copyleaks,
             PUSHED_CPU_SECONDS_A_SCAN,
             ("exports per minute", 10),
-            lambda stats: int(stats["exports_accepted"] + stats["exports_refused"]),
         ),
         _pulled(
             "laserfiche",
             ("image", "text", "edoc"),
             _of_laserfiche,
             ("exports per minute", 30),
-            lambda stats: len(stats["orders"]),
         ),
-        _pulled("hookbridge", ("csv",), _of_hookbridge, ("requests per minute", 1_000), _all_calls),
+        _pulled("hookbridge", ("csv",), _of_hookbridge, ("requests per minute", 1_000)),
         _pulled(
             "cloudconvert",
             ("files",),
             _of_cloudconvert,
             ("requests per minute", REQUESTS_PER_MINUTE),
-            _all_calls,
         ),
     )
 }

@@ -23,6 +23,16 @@ def test_no_window_wherever_it_begins_holds_more_calls_than_the_limit(clock):
     assert windows.take("a", [TEN_A_MINUTE]) is None
 
 
+def test_calls_are_told_by_limit_with_the_time_they_span(clock):
+    windows = SlidingWindows(clock)
+    for _ in range(11):
+        windows.take("a", [TEN_A_MINUTE])
+        clock.advance(5)
+
+    told = windows.as_json()
+    assert told == {"limited": {"ten": 1}, "allowed": {"ten": {"calls": 10, "seconds": 45}}}
+
+
 def test_evenly_spaced_calls_are_never_refused(clock):
     windows = SlidingWindows(clock)
     for _ in range(1000):

@@ -67,6 +67,6 @@ def stats_of(vendor: CloudConvert, app: App) -> dict[str, Any]:
     """Its counters, 429s given by limit, and how much work goes on in the background."""
     return {
         **vendor.stats.as_json(),
-        "limited": dict(app.entrance.windows.violations),
+        **app.entrance.windows.as_json(),
         "working": len(vendor.background),
     }

@@ -90,7 +90,7 @@ def stats_of(copyleaks: Copyleaks) -> dict[str, Any]:
     """Its counters, 429s given by limit, and how much work goes on in the background."""
     return {
         **copyleaks.stats.as_json(),
-        "limited": dict(copyleaks.windows.violations),
+        **copyleaks.windows.as_json(),
         "working": len(copyleaks.background),
     }
 

@@ -76,7 +76,7 @@ def stats_of(hookbridge: HookBridge) -> dict[str, Any]:
     """Calls by operation, 429s given by limit, and the exports created and deleted by calls."""
     return {
         "calls": dict(hookbridge.calls),
-        "limited": dict(hookbridge.windows.violations),
+        **hookbridge.windows.as_json(),
         "created": [{"id": one.id, **one.filters.to_json()} for one in hookbridge.created],
         "deleted": hookbridge.deleted,
     }

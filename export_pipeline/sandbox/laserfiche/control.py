@@ -83,4 +83,4 @@ class Control:
 
 def stats_of(laserfiche: Laserfiche) -> dict[str, Any]:
     """Its counters, and 429s given by limit."""
-    return {**laserfiche.stats.as_json(), "limited": dict(laserfiche.windows.violations)}
+    return {**laserfiche.stats.as_json(), **laserfiche.windows.as_json()}
