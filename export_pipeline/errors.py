@@ -26,6 +26,7 @@ ExportPipelineError
 │   └── StoreUnavailable     the store cannot be reached                         (transient)
 ├── FolderError              a folder of this machine takes no more files; a person must act
 └── Unreadable               an artifact's bytes do not open as what they should be
+    └── Doubtful             nor did they at the vendor, as far as can be told: they are kept
 
 `transient` says whether the same call may succeed later with nothing changed.
 """
@@ -193,3 +194,7 @@ class FolderError(ExportPipelineError):
 
 class Unreadable(ExportPipelineError):
     """An artifact's bytes do not open as what they should be (JSON of its shape, a PDF, ...)."""
+
+
+class Doubtful(Unreadable):
+    """Bytes that others made and the vendor only keeps do not open: the flaw may be their own."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any, BinaryIO, cast
 
-from export_pipeline.errors import NotFound, Unreadable
+from export_pipeline.errors import Doubtful, NotFound, Unreadable
 from export_pipeline.storage.store import Store
 from export_pipeline.transfer.hashing import HashingStream
 
@@ -24,10 +24,11 @@ class Verdict:
         present: there is an object under its key.
         size_ok: it has the expected size, or none was expected.
         sha256_ok: it has the expected digest, or none was expected.
-        opens: its opener could read it.
+        opens: its opener could read it, or has doubts that do not count against it.
         size: bytes read.
         sha256: their digest in lower-case hexadecimal, "" if not present.
         details: what the opener learned, e.g. `{"pages": 3}`.
+        doubt: why it does not open although it is as the vendor has it; "" if it does.
         reason: what is wrong, in words; "" if nothing.
     """
 
@@ -38,6 +39,7 @@ class Verdict:
     size: int = 0
     sha256: str = ""
     details: dict[str, Any] = field(default_factory=dict)
+    doubt: str = ""
     reason: str = ""
 
     @property
@@ -47,14 +49,15 @@ class Verdict:
 
     @property
     def checks(self) -> dict[str, str]:
-        """Each check by name: `passed`, or the reason why the artifact did not pass."""
+        """Each check by name: `passed`, or why not; a doubt is told, and fails nothing."""
         outcomes = {
             "present": self.present,
             "size": self.size_ok,
             "sha256": self.sha256_ok,
             "opens": self.opens,
         }
-        return {name: "passed" if ok else self.reason for name, ok in outcomes.items()}
+        verdicts = {name: "passed" if ok else self.reason for name, ok in outcomes.items()}
+        return {**verdicts, "opens": f"kept as it came: {self.doubt}"} if self.doubt else verdicts
 
 
 async def verify(
@@ -78,18 +81,19 @@ async def verify(
             return Verdict(
                 present=False, size_ok=False, sha256_ok=False, opens=False, reason=str(error)
             )
-        details, unreadable = await asyncio.to_thread(_open, opener, cast("BinaryIO", spool))
+        opened = await asyncio.to_thread(_open, opener, cast("BinaryIO", spool))
     wrong_size = _differs("bytes", stream.size, expected_size)
     wrong_sha256 = _differs("sha256", stream.sha256, expected_sha256)
     return Verdict(
         present=True,
         size_ok=not wrong_size,
         sha256_ok=not wrong_sha256,
-        opens=not unreadable,
+        opens=not opened.flaw,
         size=stream.size,
         sha256=stream.sha256,
-        details=details,
-        reason="; ".join(filter(None, (wrong_size, wrong_sha256, unreadable))),
+        details=opened.details,
+        doubt=opened.doubt,
+        reason="; ".join(filter(None, (wrong_size, wrong_sha256, opened.flaw))),
     )
 
 
@@ -104,11 +108,20 @@ async def _fill(spool: IO[bytes], chunks: AsyncIterable[bytes]) -> None:
     spool.seek(0)
 
 
-def _open(opener: Opener, file: BinaryIO) -> tuple[dict[str, Any], str]:
+@dataclass(frozen=True)
+class _Opened:
+    details: dict[str, Any] = field(default_factory=dict)
+    doubt: str = ""
+    flaw: str = ""
+
+
+def _open(opener: Opener, file: BinaryIO) -> _Opened:
     try:
-        return opener(file), ""
+        return _Opened(opener(file))
+    except Doubtful as error:
+        return _Opened(doubt=str(error))
     except Unreadable as error:
-        return {}, str(error) or "its bytes do not open as what they should be"
+        return _Opened(flaw=str(error) or "its bytes do not open as what they should be")
 
 
 def _differs(what: str, found: object, expected: object | None) -> str:

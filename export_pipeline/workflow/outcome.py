@@ -110,16 +110,17 @@ def _record(tx: Tx, pipeline: Pipeline, artifact: Artifact, looked: Looked) -> N
                 "opened": verdict.details,
             },
         )
+        if verdict.doubt:
+            _tell(tx, artifact, "kept as it came", verdict.doubt)
     elif verdict.present:
         artifacts.broken(tx, artifact, verdict.reason)
-        events.record(
-            tx,
-            artifact.scan_id,
-            "broken",
-            artifact.order_id,
-            artifact=artifact.name,
-            reason=verdict.reason,
-        )
+        _tell(tx, artifact, "broken", verdict.reason)
+
+
+def _tell(tx: Tx, artifact: Artifact, event: str, reason: str) -> None:
+    events.record(
+        tx, artifact.scan_id, event, artifact.order_id, artifact=artifact.name, reason=reason
+    )
 
 
 def _reason(order: Order, undelivered: Sequence[Artifact], looked: Looked) -> str:

@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 import pytest
 
 from export_pipeline.archive.verify import SPOOL_MEMORY_BYTES, Verdict, verify
-from export_pipeline.errors import StoreError, Unreadable
+from export_pipeline.errors import Doubtful, StoreError, Unreadable
 from export_pipeline.storage.local import LocalStore
 from export_pipeline.storage.store import pieces
 
@@ -43,6 +43,21 @@ def test_an_artifact_that_is_as_expected_passes_every_check(tmp_path: Path) -> N
     assert (verdict.size, verdict.sha256, verdict.details) == (len(GOOD), digest, {"pages": 3})
     assert verdict.reason == ""
     assert verdict.checks == dict.fromkeys(("present", "size", "sha256", "opens"), "passed")
+
+
+def test_what_its_opener_doubts_is_kept_and_the_doubt_is_told(tmp_path: Path) -> None:
+    def doubt(_: BinaryIO) -> dict[str, Any]:
+        raise Doubtful("not a readable PDF")
+
+    store = LocalStore(tmp_path)
+
+    async def scenario() -> Verdict:
+        await store.put("artifact", pieces(GOOD))
+        return await verify(store, "artifact", doubt, expected_size=len(GOOD))
+
+    verdict = asyncio.run(scenario())
+    assert (verdict.passed, verdict.reason) == (True, "")
+    assert verdict.checks["opens"] == "kept as it came: not a readable PDF"
 
 
 def test_without_expectations_size_and_digest_are_told_and_pass(tmp_path: Path) -> None:

@@ -5,8 +5,15 @@ from typing import Any
 import pytest
 from pypdf import PdfWriter
 
-from export_pipeline.errors import Unreadable
+from export_pipeline.errors import Doubtful, Unreadable
+from export_pipeline.vendors import openers
+from export_pipeline.vendors.cloudconvert.artifacts import KINDS as CLOUDCONVERT
+from export_pipeline.vendors.hookbridge.artifacts import KINDS as HOOKBRIDGE
+from export_pipeline.vendors.laserfiche.artifacts import KINDS as LASERFICHE
 from export_pipeline.vendors.openers import NAMES_LISTED, open_pdf, open_text, open_zip
+from export_pipeline.vendors.vendor import ArtifactKind
+
+KINDS_OF = {kind.name: kind for kind in (*CLOUDCONVERT, *HOOKBRIDGE, *LASERFICHE)}
 
 
 def packed(files: dict[str, bytes], **options: Any) -> bytes:
@@ -50,6 +57,29 @@ def test_a_file_of_a_zip_that_is_not_as_its_checksum_says_is_found() -> None:
     body = packed({"a": b"x" * 1000})
     with pytest.raises(Unreadable, match="Bad CRC-32 for file 'a'"):
         open_zip(io.BytesIO(body.replace(b"xxxx", b"xyxx", 1)))
+
+
+def test_what_would_unpack_to_more_than_is_tested_is_listed_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(openers, "TESTED_BYTES", 1_500)
+    body = packed({"a": b"x" * 1000, "b": b"y" * 1000}).replace(b"yyyy", b"yzyy", 1)
+    assert open_zip(io.BytesIO(body))["files"] == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        (KINDS_OF["edoc"], b"%PDF-1.4\nand then nothing"),
+        (KINDS_OF["files"], packed({"a": b"x" * 1000})[:-30]),
+        (KINDS_OF["text"], "Grüße".encode("latin-1")),
+        (KINDS_OF["csv"], b"id,id\n1,2\n"),
+        (KINDS_OF["csv"], b""),
+    ],
+)
+def test_a_flaw_of_what_others_made_is_a_doubt(kind: ArtifactKind, body: bytes) -> None:
+    with pytest.raises(Doubtful):
+        kind.opener(io.BytesIO(body))
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])

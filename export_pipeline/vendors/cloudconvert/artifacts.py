@@ -7,7 +7,7 @@ from export_pipeline.ledger.rows import Scan
 from export_pipeline.scans import escape
 from export_pipeline.vendors.cloudconvert.details import ScanDetails
 from export_pipeline.vendors.cloudconvert.models import EXPORT_URL, File, Job
-from export_pipeline.vendors.openers import open_document
+from export_pipeline.vendors.openers import by_others, open_document
 from export_pipeline.vendors.vendor import ArtifactKind, PlannedArtifact
 
 FOLDER = "files/"
@@ -18,7 +18,7 @@ FILES = ArtifactKind(
     "files",
     "The files of a finished job or task, each as CloudConvert has it.",
     "application/octet-stream",
-    open_document,
+    by_others(open_document),
 )
 KINDS = (FILES,)
 UNKNOWN = PlannedArtifact(FILES.name, "files")

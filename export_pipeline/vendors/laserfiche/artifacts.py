@@ -7,7 +7,7 @@ from export_pipeline.ledger.rows import Scan
 from export_pipeline.vendors.laserfiche.details import EntryFacts, ExportOptions, ScanDetails
 from export_pipeline.vendors.laserfiche.images import open_image
 from export_pipeline.vendors.laserfiche.models import ImageFormat, ImageOptions, Part
-from export_pipeline.vendors.openers import open_document, open_text
+from export_pipeline.vendors.openers import by_others, open_document, open_text
 from export_pipeline.vendors.vendor import ArtifactKind, Availability, PlannedArtifact
 
 ANY_TYPE = "application/octet-stream"
@@ -34,13 +34,13 @@ KINDS = (
         Part.TEXT.kind,
         "The text of the document's pages.",
         "text/plain",
-        open_text,
+        by_others(open_text),
     ),
     ArtifactKind(
         Part.EDOC.kind,
         "The electronic document as it was put into the repository.",
         ANY_TYPE,
-        open_document,
+        by_others(open_document),
     ),
 )
 PART_OF_KIND = {part.kind: part for part in Part}
