@@ -43,6 +43,9 @@ BACKOFF_SECONDS = (1.0, 60.0)
 """First and longest pause between sends of one order: FACTS 1.8, 1, 2, 4 ... 60 s and a random
 part."""
 SENDS_AT_ONCE = 16
+ELSEWHERE = (
+    "and this ledger never sent it: another home orders on the same account, or a ledger was lost"
+)
 
 OnTime = Callable[[], bool]
 
@@ -180,8 +183,6 @@ async def send(pipeline: Pipeline, order: Order, is_on_time: OnTime = lambda: Tr
         # Beside the event loop: an order of 1,000 results has as many URLs signed.
         placement = await asyncio.to_thread(_placement, pipeline, scan, order, ordered, is_on_time)
         receipt = await pipeline.vendor.place(placement)
-    except DuplicateOrder as error:
-        receipt = Receipt(request_id=error.request_id)
     except StoreError as error:
         # No URL can be signed for the order's whole time: nothing is sent before that is mended.
         pause = backoff(order.sends, random.random())  # noqa: S311  guards nothing
@@ -191,9 +192,11 @@ async def send(pipeline: Pipeline, order: Order, is_on_time: OnTime = lambda: Tr
         await pipeline.ledger.apply(_not_sent, order, str(error), 0.0, restart=False)
         return
     except (VendorError, ConfigError) as error:
-        if await pipeline.ledger.apply(_not_accepted, pipeline, order, scan, ordered, error):
-            await seal_if_possible(pipeline, scan, order.generation)
-        return
+        if not (isinstance(error, DuplicateOrder) and order.sends):
+            if await pipeline.ledger.apply(_not_accepted, pipeline, order, scan, ordered, error):
+                await seal_if_possible(pipeline, scan, order.generation)
+            return
+        receipt = Receipt(request_id=error.request_id)  # an earlier send of ours arrived
     await pipeline.ledger.apply(_accepted, pipeline, scan, order, receipt)
 
 
@@ -258,6 +261,10 @@ def _not_accepted(
     current = orders.get(tx, order.id)
     if current is None or current.state not in (OrderState.QUEUED, OrderState.SENDING):
         return False  # the completion came meanwhile: the order is with the vendor after all
+    attempts = pipeline.settings.attempts
+    undelivered = after_undelivered(
+        ordered, attempt=order.attempt, attempts=attempts, others_arrived=False
+    )
     if isinstance(error, OrderRefused):
         kinds = [one.kind for one in ordered if one.kind in error.fields]
         step, again = after_refusal(ordered, kinds, error.vendor_names)
@@ -266,13 +273,11 @@ def _not_accepted(
         return close(tx, scan, order, Outcome.REFUSED, str(error), step, again)
     if isinstance(error, ScanGone):
         return close_gone(tx, scan, str(error))
+    if isinstance(error, DuplicateOrder):
+        return close(tx, scan, order, Outcome.REFUSED, f"{error}; {ELSEWHERE}", undelivered)
     let_rest(tx, order.vendor, order.account, error)
     if not needs_person(error) and current.deadline is not None and tx.now >= current.deadline:
-        attempts = pipeline.settings.attempts
-        step = after_undelivered(
-            ordered, attempt=order.attempt, attempts=attempts, others_arrived=False
-        )
-        return close(tx, scan, order, Outcome.FAILED, str(error), step)
+        return close(tx, scan, order, Outcome.FAILED, str(error), undelivered)
     not_before = tx.now + backoff(order.sends, random.random())  # noqa: S311  guards nothing
     orders.back_to_queue(
         tx, order.id, not_before=not_before, reason=str(error), restart=needs_person(error)

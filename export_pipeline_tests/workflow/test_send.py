@@ -14,7 +14,7 @@ from export_pipeline.errors import (
     VendorError,
     VendorUnavailable,
 )
-from export_pipeline.ledger.rows import OrderState, QueueClass, ScanState
+from export_pipeline.ledger.rows import OrderState, Outcome, QueueClass, ScanState
 from export_pipeline.vendors.vendor import Placement
 from export_pipeline.workflow.completion import note_letters, read_letters
 from export_pipeline.workflow.send import (
@@ -168,9 +168,22 @@ def test_nothing_is_sent_while_no_url_can_be_signed_for_as_long_as_it_is_needed(
 def test_a_duplicate_id_means_that_an_earlier_send_arrived(home: Stepped) -> None:
     scan = home.register("essay")
     home.request(scan)
-    home.vendor.answers.append(error(DuplicateOrder))
-    home.send()
+    home.vendor.answers += [error(VendorUnavailable), error(DuplicateOrder)]
+    home.send(seconds=MINUTE)
     assert home.newest(scan).state == OrderState.WAITING
+    assert len({placement.order.id for placement in home.vendor.placed}) == 1
+
+
+def test_a_duplicate_id_that_was_never_sent_from_here_is_ordered_by_the_next_one(
+    home: Stepped,
+) -> None:
+    scan = home.register("essay")
+    home.request(scan)
+    home.vendor.answers.append(error(DuplicateOrder))
+    home.send(seconds=MINUTE)
+    first, second = home.orders(scan)
+    assert (first.outcome, second.state) == (Outcome.REFUSED, OrderState.WAITING)
+    assert "this ledger never sent it: another home orders on the same account" in first.reason
 
 
 def test_a_send_whose_process_died_is_repeated_by_the_same_id(home: Stepped) -> None:
