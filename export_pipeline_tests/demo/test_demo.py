@@ -61,8 +61,11 @@ def test_each_hard_scan_went_its_hard_way(demo):
 
     _, events = history("essay-never-completes")
     assert "no webhook: looking in the store" in events
+    assert "told again" in history("essay-completes-twice")[1]
     lost, _ = history("essay-lost-answer")
     assert [order["outcome"] for order in lost["orders"]] == ["delivered"]
+    [completed] = [one for one in lost["events"] if one["event"] == "completed"]
+    assert completed["detail"]["unhealthy"] == ["ai_detection.json"]
     unhealthy, _ = history("essay-unhealthy-first")
     assert [order["attempt"] for order in unhealthy["orders"]] == [1, 2]
     many, _ = history("thesis-many-results")
