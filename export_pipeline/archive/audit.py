@@ -10,8 +10,11 @@ from export_pipeline.archive.layout import PAYLOAD_FOLDER, SEAL_NAME
 from export_pipeline.archive.signature import NO_KEYS, SIGNATURE_NAME, Keys, signer
 from export_pipeline.archive.tags import INFO_NAME, MANIFEST_NAME, PROVENANCE_NAME, read_manifest
 from export_pipeline.errors import BadInput
+from export_pipeline.storage.hashing import HashingStream
 from export_pipeline.storage.store import Store
-from export_pipeline.transfer.hashing import HashingStream
+
+CHANGED = "changed since it was sealed"
+MISSING = "was sealed and is missing"
 
 
 @dataclass(frozen=True)
@@ -50,8 +53,8 @@ class AuditReport:
         """What is wrong with the bag, a sentence each, naming bag and file."""
         return (
             *([f"{self.prefix}: {self.seal}"] if self.seal else []),
-            *(f"{self.prefix}{path} changed since it was sealed" for path in self.changed),
-            *(f"{self.prefix}{path} was sealed and is missing" for path in self.missing),
+            *(f"{self.prefix}{path} {CHANGED}" for path in self.changed),
+            *(f"{self.prefix}{path} {MISSING}" for path in self.missing),
             *(f"{self.prefix}{path} is there and was never sealed" for path in self.untracked),
         )
 

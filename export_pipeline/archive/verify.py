@@ -7,8 +7,8 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, Any, BinaryIO, cast
 
 from export_pipeline.errors import Doubtful, NotFound, Unreadable
+from export_pipeline.storage.hashing import HashingStream
 from export_pipeline.storage.store import Store
-from export_pipeline.transfer.hashing import HashingStream
 
 SPOOL_MEMORY_BYTES = 8 << 20
 """An artifact above this size waits for its opener in a temporary file."""

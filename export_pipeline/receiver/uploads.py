@@ -28,8 +28,8 @@ from export_pipeline.receiver.guard import writing
 from export_pipeline.receiver.refusals import refuse
 from export_pipeline.receiver.requests import body_of, require_token
 from export_pipeline.scans import ScanKey
+from export_pipeline.storage.hashing import HashingStream
 from export_pipeline.storage.store import Store
-from export_pipeline.transfer.hashing import HashingStream
 
 MAX_UPLOAD_BYTES = 5 * 1024**3
 """The most that one PUT carries on S3, so that every store takes what the receiver takes."""

@@ -130,16 +130,19 @@ def read_options(model: type[Options], variables: Mapping[str, str]) -> Options:
         raise ConfigError(in_words(error)) from None
 
 
-def in_words(error: ValidationError, begin: str = "") -> str:
+def in_words(error: ValidationError, begin: str = "", *, needs: str = "") -> str:
     """Tell what is wrong with which variables, never their values.
 
     Args:
         error: of a model whose aliases are variables.
         begin: what stands before each alias in the environment.
+        needs: what lacks a variable that is not set, if all of them are variables.
     """
     # A check of several fields has no location; its own words name the variables.
     return "; ".join(
-        ": ".join(
+        f"{begin}{problem['loc'][0]} is not set: {needs} needs it"
+        if needs and problem["type"] == "missing"
+        else ": ".join(
             [
                 *(f"{begin}{name}" for name in problem["loc"][:1]),
                 problem["msg"].removeprefix("Value error, "),

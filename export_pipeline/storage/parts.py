@@ -1,26 +1,12 @@
 """Cutting a stream into parts that are held in memory one at a time, each with its sha256."""
 
-import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, replace
-from typing import Protocol
+from dataclasses import dataclass
 
+from export_pipeline.storage.hashing import HashingStream, feed
 from export_pipeline.storage.store import CHUNK_BYTES
-
-INLINE_HASH_BYTES = 64 * 1024
-"""Up to this size hashing is cheaper than handing it to a thread (measured: `transfer/hashing`)."""
-
-
-class Digest(Protocol):
-    """A hash of hashlib's."""
-
-    def update(self, data: bytes | memoryview, /) -> None:
-        """Take some more bytes."""
-
-    def digest(self) -> bytes:
-        """Return that of all so far."""
 
 
 @dataclass(frozen=True)
@@ -84,32 +70,22 @@ async def split(chunks: AsyncIterable[bytes], part_bytes: int) -> AsyncGenerator
             held, size, rest = [], 0, rest[room:]
         held.append(rest)
         size += len(rest)
-    yield await make_part(held)
+    if isinstance(chunks, HashingStream) and chunks.size == size:
+        # This part is all that passed there, and hashed.
+        yield Part(held, size, bytes.fromhex(chunks.sha256))
+    else:
+        yield await make_part(held)
 
 
 async def md5_of(part: Part) -> bytes:
     """Return the MD5 of a part, which some stores compare with the bytes that come."""
     digest = hashlib.md5(usedforsecurity=False)
-    await feed(digest, part)
+    await feed(digest, part.pieces)
     return digest.digest()
-
-
-async def feed(digest: Digest, part: Part) -> None:
-    """Hash a part, beside the event loop if it is large."""
-    if part.size <= INLINE_HASH_BYTES:
-        _feed(digest, part.pieces)
-    else:
-        await asyncio.to_thread(_feed, digest, part.pieces)
 
 
 async def make_part(pieces: Sequence[bytes | memoryview], *, is_last: bool = True) -> Part:
     """Hash what is at hand, beside the event loop if it is large."""
     digest = hashlib.sha256()
-    unhashed = Part(pieces, sum(map(len, pieces)), b"", is_last)
-    await feed(digest, unhashed)
-    return replace(unhashed, sha256=digest.digest())
-
-
-def _feed(digest: Digest, pieces: Sequence[bytes | memoryview]) -> None:
-    for piece in pieces:
-        digest.update(piece)
+    await feed(digest, pieces)
+    return Part(pieces, sum(map(len, pieces)), digest.digest(), is_last)

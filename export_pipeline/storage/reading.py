@@ -1,6 +1,6 @@
 """Reading an object from an offset, going on where a connection broke off."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from http import HTTPStatus
 
@@ -17,7 +17,13 @@ Rest = Callable[[int, StoreUnavailable], Awaitable[None]]
 
 
 async def resumed(
-    begin: Begin, rest: Rest, offset: int, *, where: str, version: str
+    begin: Begin,
+    rest: Rest,
+    offset: int,
+    *,
+    where: str,
+    version: Sequence[str],
+    skips: bool = False,
 ) -> AsyncGenerator[bytes, None]:
     """Yield the object's bytes from `offset`; nothing if it has no more.
 
@@ -26,7 +32,8 @@ async def resumed(
         rest: see `Rest`.
         offset: in bytes.
         where: the object's name in errors.
-        version: the header by which an answer tells which object it is of.
+        version: the headers by which an answer tells which object it is of.
+        skips: of a server that may leave a range out of account, the bytes before it are skipped.
 
     Raises:
         StoreError: the store does not give the range that was asked for.
@@ -37,12 +44,16 @@ async def resumed(
             async with begin(position, known) as response:
                 if response.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
                     return
-                _require_range(response, where, position)
-                known = known or response.headers.get(version, "")
+                skip = position - _begin(response, where)
+                if skip < 0 or (skip and not skips):
+                    raise StoreError(f"{where}: the range that was asked for is not what came")
+                known = known or version_of(response, version)
                 async for chunk in response.content.iter_chunked(CHUNK_BYTES):
-                    position += len(chunk)
-                    failures = 0
-                    yield chunk
+                    if fresh := chunk[skip:]:
+                        position += len(fresh)
+                        failures = 0
+                        yield fresh
+                    skip -= len(chunk) - len(fresh)
                 return
         except StoreUnavailable as error:
             failures += 1
@@ -75,12 +86,20 @@ def unreplaced(
             replaced = f"{where} was replaced by another object while it was read"
             raise StoreError(replaced) from None
 
-    return resumed(begin, rest, offset, where=where, version="etag")
+    return resumed(begin, rest, offset, where=where, version=["etag"])
 
 
-def _require_range(response: aiohttp.ClientResponse, where: str, position: int) -> None:
-    if not position:
-        return
-    begins = response.headers.get("content-range", "").startswith(f"bytes {position}-")
-    if response.status != HTTPStatus.PARTIAL_CONTENT or not begins:
-        raise StoreError(f"{where}: the store does not give the range that was asked for")
+def version_of(response: aiohttp.ClientResponse, headers: Sequence[str]) -> str:
+    """Return what these headers of an answer say, a line for each."""
+    return "\n".join(response.headers.get(name, "") for name in headers)
+
+
+def _begin(response: aiohttp.ClientResponse, where: str) -> int:
+    """Return the byte with which an answer begins."""
+    if response.status != HTTPStatus.PARTIAL_CONTENT:
+        return 0
+    unit, _, extent = response.headers.get("content-range", "").partition(" ")
+    begin = extent.partition("-")[0]
+    if unit != "bytes" or not begin.isdecimal():
+        raise StoreError(f"{where}: a part came that does not say which it is")
+    return int(begin)

@@ -61,6 +61,7 @@ class Capabilities:
         signs_downloads: `sign_download` returns URLs.
         lists: `list` finds everything.
         checksums: `stat` tells a checksum of the store's own.
+        needs_folders: whoever writes by other means than `put` finds no folder, unless it was made.
         cautions: what makes it less safe than it could be, for `check` to say.
     """
 
@@ -69,6 +70,7 @@ class Capabilities:
     signs_downloads: bool
     lists: bool
     checksums: bool = False
+    needs_folders: bool = False
     cautions: tuple[str, ...] = ()
 
 

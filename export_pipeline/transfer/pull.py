@@ -12,7 +12,6 @@ import aiohttp
 
 from export_pipeline.errors import StoreError
 from export_pipeline.storage.http import Http
-from export_pipeline.storage.store import CHUNK_BYTES
 
 TRIES = 5
 """Answers that bring not one byte, in a row, before a pull is given up."""
@@ -120,7 +119,7 @@ class _Reading:
                 async with self._get(await self._current_link()) as response:
                     headers = {name.lower(): value for name, value in response.headers.items()}
                     skip = self._begin(response.status, headers)
-                    async for chunk in response.content.iter_chunked(CHUNK_BYTES):
+                    async for chunk, _ in response.content.iter_chunks():
                         rest = chunk[skip:]
                         skip -= len(chunk) - len(rest)
                         if rest:

@@ -10,7 +10,7 @@ from export_pipeline.ledger import artifacts, orders
 from export_pipeline.ledger.database import Tx
 from export_pipeline.ledger.rows import Artifact, Order, Scan
 from export_pipeline.receiver.guard import writing
-from export_pipeline.transfer.hashing import HashingStream
+from export_pipeline.storage.hashing import HashingStream
 from export_pipeline.vendors.vendor import Opened
 from export_pipeline.workflow.pipeline import Pipeline
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TypedDict
 
 from export_pipeline.concurrency import concurrently, run_batch
+from export_pipeline.storage.hashing import HashingStream
 from export_pipeline.storage.http import Http
 from export_pipeline.storage.open import open_store
 from export_pipeline.storage.store import Store
-from export_pipeline.transfer.hashing import HashingStream
 from export_pipeline.transfer.pull import pull
 
 

@@ -26,6 +26,7 @@ class FaultProxy:
         cut_upload_at: bytes towards the server after which the connection is reset.
         cut_answer_at: bytes from the server after which the connection is reset.
         stall_upload_at: bytes towards the server after which nothing moves any more.
+        change_upload_at: the byte towards the server that arrives as another.
         reset: the connection is reset as soon as it is made.
         times: connections that are still to be hit.
         hits: connections that were.
@@ -35,6 +36,7 @@ class FaultProxy:
     cut_upload_at: int | None = None
     cut_answer_at: int | None = None
     stall_upload_at: int | None = None
+    change_upload_at: int | None = None
     reset: bool = False
     times: int = 0
     hits: int = 0
@@ -78,12 +80,20 @@ class FaultProxy:
                     return
                 if is_upload and self._stalls(passed):
                     await self._ended.wait()
-                sink.write(data)
+                sink.write(self._changed(data, passed) if is_upload else data)
                 await sink.drain()
         sink.close()
 
     def _stalls(self, passed: int) -> bool:
         return self.stall_upload_at is not None and passed > self.stall_upload_at and self._hit()
+
+    def _changed(self, data: bytes, passed: int) -> bytes:
+        if self.change_upload_at is None:
+            return data
+        at = self.change_upload_at - (passed - len(data))
+        if not (0 <= at < len(data) and self._hit()):
+            return data
+        return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
 
     def _hit(self) -> bool:
         if self.times <= 0:

@@ -5,7 +5,7 @@ runs one event loop once, so that a client bound to its loop is made and closed 
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from itertools import groupby
 
 import pytest
@@ -28,9 +28,49 @@ async def put(store: Store, key: str, data: bytes = b"x") -> StoredObject:
     return await store.put(key, pieces(data))
 
 
+def chunked(data: bytes) -> AsyncIterator[bytes]:
+    """In pieces at whose ends no part ends."""
+    return pieces([data[start : start + 70_001] for start in range(0, len(data), 70_001)])
+
+
 async def broken_off(data: bytes) -> AsyncIterator[bytes]:
     yield data
     raise ConnectionResetError("the vendor's link broke")
+
+
+def require_error_of_every_method(
+    store: Store,
+    error: type[StoreError],
+    words: str,
+    secrets: Sequence[str] = (),
+    *,
+    sweeps: bool = False,
+) -> None:
+    """Check that each call is refused in these words, and that none of the secrets is among them.
+
+    Of a large object too, whose first call is another one.
+
+    Args:
+        sweeps: to sweep takes a call.
+    """
+
+    async def scenario() -> None:
+        for call in (
+            put(store, "a"),
+            store.put("a/large", pieces([b"x" * CHUNK_BYTES] * 17)),
+            store.stat("a"),
+            read(store, "a"),
+            keys(store),
+            keys(store, "a/"),
+            store.copy("a", "b"),
+            store.delete("a"),
+            *([store.sweep(0, now=0)] if sweeps else []),
+        ):
+            with pytest.raises(error, match=words) as told:
+                await call
+            assert not [secret for secret in secrets if secret in str(told.value)]
+
+    asyncio.run(scenario())
 
 
 class StoreConformance:

@@ -6,9 +6,10 @@ from contextlib import aclosing
 
 from export_pipeline.errors import AlreadyExists, NotFound, StoreUnavailable
 from export_pipeline.storage.azure import blocks
-from export_pipeline.storage.azure.client import AzureClient, MaybeOurs
+from export_pipeline.storage.azure.client import AzureClient
 from export_pipeline.storage.azure.reading import read
 from export_pipeline.storage.parts import Part, split
+from export_pipeline.storage.retries import MaybeOurs
 
 COPY_BYTES = 256 * 1024**2
 """Size of a blob that the service copies in one call (Azure: "Copy Blob From URL")."""

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from export_pipeline.concurrency import concurrently
 from export_pipeline.errors import NotFound, StoreError
-from export_pipeline.storage.azure.client import AzureClient, MaybeOurs
+from export_pipeline.storage.azure.client import AzureClient
 from export_pipeline.storage.parts import Part, make_part, md5_of
+from export_pipeline.storage.retries import MaybeOurs
 
 BLOCK_BYTES = 16 * 1024**2
 """Bytes of a block; a blob up to this size is one Put Blob."""

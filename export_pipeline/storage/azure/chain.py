@@ -13,9 +13,10 @@ from export_pipeline.storage.azure.ahead import Ahead
 from export_pipeline.storage.azure.client import AzureClient
 from export_pipeline.storage.azure.place import Place
 from export_pipeline.storage.azure.signing import DelegationKey, Key, timestamp
-from export_pipeline.storage.azure.words import MAX_SKEW_SECONDS, parse, text
+from export_pipeline.storage.azure.words import MAX_SKEW_SECONDS
 from export_pipeline.storage.http import Http
 from export_pipeline.storage.parts import make_part
+from export_pipeline.storage.xml import parse, text
 
 SCOPE = "https://storage.azure.com/.default"
 """What tokens are asked for, in every cloud (Azure: "Authorize with Microsoft Entra ID")."""

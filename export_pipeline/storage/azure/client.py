@@ -1,36 +1,26 @@
 """Calls of Azure's blob service: authorised, repeated where that helps, with errors in words."""
 
 import asyncio
-import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from email.utils import formatdate
 
 import aiohttp
 
-from export_pipeline.errors import AlreadyExists, NotFound, StoreError, StoreUnavailable
+from export_pipeline.errors import NotFound, StoreError
 from export_pipeline.storage.azure.credentials import Credentials
 from export_pipeline.storage.azure.place import Place
 from export_pipeline.storage.azure.signing import VERSION, sas
-from export_pipeline.storage.azure.words import Busy, explain
+from export_pipeline.storage.azure.words import explain
 from export_pipeline.storage.http import Answer, Http, whole
 from export_pipeline.storage.parts import Part
+from export_pipeline.storage.retries import Retries
 
-ATTEMPTS = 5
-"""Tries of one call before its error is told."""
-FIRST_PAUSE_SECONDS = 0.2
-LONGEST_PAUSE_SECONDS = 10.0
-LONGEST_RETRY_AFTER_SECONDS = 60.0
-"""If the service asks for more patience, the call fails, and the workflow comes back later."""
 COPY_URL_SECONDS = 3_600.0
 """Life of the URL by which the service itself reads what it copies."""
 SUCCESSES = {200, 201, 202, 206}
 _NOT_SATISFIABLE = 416
 _WITH_BODY = {"POST", "PUT"}
-
-
-class MaybeOurs(AlreadyExists):
-    """A repeated write found a blob: perhaps the first try made it and its answer was lost."""
 
 
 class AzureClient:
@@ -56,7 +46,7 @@ class AzureClient:
         self.credentials = credentials
         self._http = http
         self._now = now
-        self._sleep = sleep
+        self.retries = Retries(sleep)
 
     async def call(
         self,
@@ -74,27 +64,9 @@ class AzureClient:
             MaybeOurs: there is a blob, and not at the first try.
             StoreError: see `words.explain`.
         """
-        failures = 0
-        while True:
-            try:
-                return await self._once(action, verb, name, query, headers or {}, body)
-            except AlreadyExists as error:
-                raise (MaybeOurs(str(error)) if failures else error) from None
-            except StoreUnavailable as error:
-                failures += 1
-                await self.rest(failures, error)
-
-    async def rest(self, failures: int, error: StoreUnavailable) -> None:
-        """Wait before the next try, longer each time, spread so that writers do not march.
-
-        Raises:
-            StoreUnavailable: `error`, if another try is not worth it.
-        """
-        asked = error.retry_after if isinstance(error, Busy) else 0.0
-        if failures == ATTEMPTS or asked > LONGEST_RETRY_AFTER_SECONDS:
-            raise error
-        longest = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * float(2**failures))
-        await self._sleep(max(asked, random.uniform(FIRST_PAUSE_SECONDS, longest)))  # noqa: S311  guards nothing
+        return await self.retries.call(
+            lambda: self._once(action, verb, name, query, headers or {}, body)
+        )
 
     @asynccontextmanager
     async def reading(

@@ -11,4 +11,4 @@ def read(client: AzureClient, name: str, offset: int) -> AsyncGenerator[bytes, N
     """Yield the blob's bytes from `offset`; see `unreplaced` and `AzureClient.reading`."""
     where = client.place.named(name)
     reading = partial(client.reading, name)
-    return unreplaced(reading, client.rest, offset, where=where, span="x-ms-range")
+    return unreplaced(reading, client.retries.rest, offset, where=where, span="x-ms-range")

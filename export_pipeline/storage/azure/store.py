@@ -12,10 +12,10 @@ from export_pipeline.storage.azure.client import AzureClient
 from export_pipeline.storage.azure.options import AzureOptions
 from export_pipeline.storage.azure.reading import read
 from export_pipeline.storage.azure.signing import sas
-from export_pipeline.storage.azure.words import parse, text
 from export_pipeline.storage.keys import require_key, require_prefix
 from export_pipeline.storage.parts import parted
 from export_pipeline.storage.store import Capabilities, StoredObject, StoredVersion, UploadTarget
+from export_pipeline.storage.xml import parse, text
 
 LIST_PAGE = 1_000
 """Blobs in one page of a list; Azure gives up to 5,000."""

@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 
 from export_pipeline.errors import NotFound, StoreError
 from export_pipeline.storage.azure.client import AzureClient
-from export_pipeline.storage.azure.words import parse, text
+from export_pipeline.storage.xml import parse, text
 
 AT_ONCE = 16
 """Versions deleted together."""

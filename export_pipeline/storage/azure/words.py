@@ -12,11 +12,12 @@ from export_pipeline.errors import (
     NotFound,
     StoreError,
     StoreFull,
-    StoreUnavailable,
 )
 from export_pipeline.storage.azure.credentials import Credentials, SasToken
 from export_pipeline.storage.azure.place import Place
 from export_pipeline.storage.http import Answer
+from export_pipeline.storage.retries import Busy, patient
+from export_pipeline.storage.xml import parse, text
 
 MAX_SKEW_SECONDS = 15 * 60
 """How far a request's date may be off (Azure: "Authorize with Shared Key")."""
@@ -55,12 +56,6 @@ _PERMISSIONS = {"GetBlob": "r", "GetBlobProperties": "r", "ListBlobs": "l", "Del
 Reason = tuple[type[StoreError], str]
 
 
-class Busy(StoreUnavailable):
-    """The service asks for patience; `retry_after` is its own word in seconds, 0 if it has none."""
-
-    retry_after = 0.0
-
-
 def explain(
     answer: Answer, place: Place, credentials: Credentials, action: str, name: str, now: float
 ) -> StoreError:
@@ -83,11 +78,7 @@ def explain(
         or _refused(answer, code, action, credentials, now)
         or _failed(answer, body, code)
     )
-    error = kind(f"{action} of {place.named(name)}: {words}")
-    if isinstance(error, Busy):
-        told = answer.headers.get("retry-after", "")
-        error.retry_after = float(told) if told.isdecimal() else 0.0
-    return error
+    return patient(kind(f"{action} of {place.named(name)}: {words}"), answer)
 
 
 def _conflicting(answer: Answer, code: str, action: str) -> Reason | None:
@@ -145,17 +136,3 @@ def _date(answer: Answer, now: float) -> float:
         return parsedate_to_datetime(answer.headers.get("date", "")).replace(tzinfo=UTC).timestamp()
     except ValueError:
         return now
-
-
-def parse(body: bytes) -> ET.Element | None:
-    """Read an XML answer; None for anything else, such as the page of a proxy."""
-    try:
-        # The store is our own; expat 2.4.1 and later bound what entities may grow to.
-        return ET.fromstring(body)  # noqa: S314
-    except ET.ParseError:
-        return None
-
-
-def text(element: ET.Element | None, path: str) -> str:
-    """Return the text of what is inside, "" if there is none."""
-    return (element.findtext(path) or "").strip() if element is not None else ""

@@ -1,7 +1,6 @@
 """Calls of the JSON API: with a token, repeated where that helps, with errors in words."""
 
 import asyncio
-import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
@@ -9,26 +8,17 @@ from urllib.parse import quote, urlencode
 
 import aiohttp
 
-from export_pipeline.errors import AlreadyExists, NotFound, StoreUnavailable
+from export_pipeline.errors import NotFound
 from export_pipeline.storage.gcs.account import Account
 from export_pipeline.storage.gcs.resource import FIELDS, Resource, read_resource
 from export_pipeline.storage.gcs.signing import encode_path
-from export_pipeline.storage.gcs.words import Busy, explain, parse
+from export_pipeline.storage.gcs.words import explain, parse
 from export_pipeline.storage.http import Answer, Http, whole
+from export_pipeline.storage.retries import Retries
 
 GOOGLE = "https://storage.googleapis.com"
-ATTEMPTS = 5
-"""Tries of one call before its error is told."""
-FIRST_PAUSE_SECONDS = 0.2
-LONGEST_PAUSE_SECONDS = 10.0
-LONGEST_WAIT_SECONDS = 60.0
-"""Longest pause that the store may ask for (Retry-After)."""
 SUCCESSES = {200, 201, 204, 206}
 CREATE_ONLY = {"ifGenerationMatch": "0"}
-
-
-class MaybeOurs(AlreadyExists):
-    """A repeated write found an object: perhaps the first try made it and its answer was lost."""
 
 
 class GcsClient:
@@ -55,7 +45,7 @@ class GcsClient:
         self._place = f"bucket {bucket!r} at {endpoint}"
         self._account = account
         self._http = http
-        self._sleep = sleep
+        self.retries = Retries(sleep)
         self._bucket_exists = False
 
     def address(self, name: str) -> str:
@@ -85,16 +75,12 @@ class GcsClient:
             StoreError: see `words.explain`.
         """
         url = f"{self.endpoint}{path}" + (f"?{_encode(query)}" if query else "")
-        failures = 0
-        while True:
-            try:
-                sent = {**await self._token(), **(headers or {})}
-                return await self.once(action, verb, url, name, headers=sent, body=body)
-            except AlreadyExists as error:
-                raise (MaybeOurs(str(error)) if failures else error) from None
-            except StoreUnavailable as error:
-                failures += 1
-                await self.rest(failures, error)
+
+        async def attempt() -> Answer:
+            sent = {**await self._token(), **(headers or {})}
+            return await self.once(action, verb, url, name, headers=sent, body=body)
+
+        return await self.retries.call(attempt)
 
     async def once(
         self,
@@ -119,19 +105,6 @@ class GcsClient:
         if answer.status in SUCCESSES | others:
             return answer
         raise explain(answer, self._place, action, name)
-
-    async def rest(self, failures: int, error: StoreUnavailable) -> None:
-        """Wait before the next try, longer each time, spread so that writers do not march.
-
-        Raises:
-            StoreUnavailable: `error`, after `ATTEMPTS`.
-        """
-        if failures == ATTEMPTS:
-            raise error
-        longest = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * float(2**failures))
-        seconds = random.uniform(FIRST_PAUSE_SECONDS, longest)  # noqa: S311  guards nothing
-        asked = error.retry_after if isinstance(error, Busy) else 0.0
-        await self._sleep(max(seconds, min(asked, LONGEST_WAIT_SECONDS)))
 
     async def find(self, name: str) -> Resource | None:
         """Describe an object; None if there is none, which only a bucket that exists can say."""

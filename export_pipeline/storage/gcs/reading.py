@@ -32,4 +32,6 @@ def read(client: GcsClient, name: str, offset: int) -> AsyncGenerator[bytes, Non
                 raise
             raise StoreError(f"{error}: it was replaced or deleted while it was read") from None
 
-    return resumed(begin, client.rest, offset, where=repr(name), version="x-goog-generation")
+    return resumed(
+        begin, client.retries.rest, offset, where=repr(name), version=["x-goog-generation"]
+    )

@@ -11,10 +11,11 @@ from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from export_pipeline.errors import AlreadyExists, NotFound, StoreError, StoreUnavailable
-from export_pipeline.storage.gcs.client import CREATE_ONLY, GcsClient, MaybeOurs
+from export_pipeline.storage.gcs.client import CREATE_ONLY, GcsClient
 from export_pipeline.storage.gcs.resource import Resource, read_resource
 from export_pipeline.storage.gcs.words import SESSION, parse
 from export_pipeline.storage.parts import Part
+from export_pipeline.storage.retries import MaybeOurs
 
 PART_BYTES = 16 * 1024**2
 """Bytes of a part; an object up to this size is one call. The store takes multiples of 256 KiB."""
@@ -96,7 +97,7 @@ class Session:
                 raise (MaybeOurs(str(error)) if failures else error) from None
             except StoreUnavailable as error:
                 failures = 1 if self._kept > known else failures + 1
-                await self._client.rest(failures, error)
+                await self._client.retries.rest(failures, error)
 
     async def _send_rest(
         self, part: Part, start: int, total: str, checksum: Mapping[str, str]

@@ -16,6 +16,7 @@ from export_pipeline.errors import (
     StoreUnavailable,
 )
 from export_pipeline.storage.http import Answer
+from export_pipeline.storage.retries import Busy, patient
 
 SESSION = "resumable upload"
 """The action of a call on an upload session, whose id in an answer is the right to write."""
@@ -42,14 +43,6 @@ _TOLD_CHARACTERS = 300
 Reason = tuple[type[StoreError], str]
 
 
-class Busy(StoreUnavailable):
-    """The store answered that it cannot now; `retry_after` is its own word in seconds, or 0."""
-
-    def __init__(self, message: str, retry_after: float) -> None:
-        self.retry_after = retry_after
-        super().__init__(message)
-
-
 def explain(answer: Answer, place: str, action: str, name: str) -> StoreError:
     """Return the error that this answer is.
 
@@ -66,11 +59,7 @@ def explain(answer: Answer, place: str, action: str, name: str) -> StoreError:
         or _denied(answer, _reason(error), action, told)
         or _failed(answer, _reason(error), told)
     )
-    message = f"{action} of {name!r} in {place}: {words}"
-    if kind is StoreUnavailable:
-        asked = answer.headers.get("retry-after", "")
-        return Busy(message, float(asked) if asked.isdecimal() else 0.0)
-    return kind(message)
+    return patient(kind(f"{action} of {name!r} in {place}: {words}"), answer)
 
 
 def explain_signing(answer: Answer, account: str) -> StoreError:
@@ -161,7 +150,7 @@ def _failed(answer: Answer, reason: str, told: str) -> Reason:
     if HTTPStatus.MULTIPLE_CHOICES <= answer.status < HTTPStatus.BAD_REQUEST:
         return StoreError, f"it redirects elsewhere, check EXPORT_GCS_ENDPOINT: {told}"
     is_transient = _is_transient(answer) or reason in _RATE_LIMITS or _OTHER_BYTES in told
-    return (StoreUnavailable if is_transient else StoreError), told
+    return (Busy if is_transient else StoreError), told
 
 
 def _is_transient(answer: Answer) -> bool:

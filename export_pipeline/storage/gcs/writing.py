@@ -7,11 +7,13 @@ import json
 from collections.abc import AsyncIterator
 
 from export_pipeline.errors import AlreadyExists, StoreUnavailable
-from export_pipeline.storage.gcs.client import CREATE_ONLY, GcsClient, MaybeOurs
+from export_pipeline.storage.gcs.client import CREATE_ONLY, GcsClient
 from export_pipeline.storage.gcs.resource import Resource, read_resource
 from export_pipeline.storage.gcs.session import Session, begun
 from export_pipeline.storage.gcs.words import parse
-from export_pipeline.storage.parts import Digest, Part, feed, md5_of
+from export_pipeline.storage.hashing import Digest, feed
+from export_pipeline.storage.parts import Part, md5_of
+from export_pipeline.storage.retries import MaybeOurs
 
 
 async def put_whole(client: GcsClient, name: str, part: Part, content_type: str) -> Resource:
@@ -92,13 +94,13 @@ async def _send_all(session: Session, parts: AsyncIterator[Part], md5: Digest) -
     sending: asyncio.Task[None] | None = None
     held = await anext(parts)
     try:
-        await feed(md5, held)
+        await feed(md5, held.pieces)
         async for part in parts:
             if sending:
                 await sending
             sending = asyncio.create_task(session.send(held))
             held = part
-            await feed(md5, held)
+            await feed(md5, held.pieces)
         if sending:
             await sending
         return await session.finish(held, md5.digest())

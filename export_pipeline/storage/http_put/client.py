@@ -1,7 +1,6 @@
 """Requests to one web server: repeated where that helps, with errors in words."""
 
 import asyncio
-import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
@@ -11,23 +10,13 @@ from urllib.parse import quote
 
 import aiohttp
 
-from export_pipeline.errors import AlreadyExists, StoreUnavailable
 from export_pipeline.storage.http import Answer, Http, whole
-from export_pipeline.storage.http_put.words import Busy, explain
+from export_pipeline.storage.http_put.words import explain
+from export_pipeline.storage.retries import Retries
 
-ATTEMPTS = 5
-"""Tries of one request before its error is told."""
-FIRST_PAUSE_SECONDS = 0.2
-LONGEST_PAUSE_SECONDS = 10.0
-LONGEST_RETRY_AFTER_SECONDS = 60.0
-"""A server that asks for a longer pause is given up for now."""
 SUCCESSES = {HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.NO_CONTENT, HTTPStatus.PARTIAL_CONTENT}
 _FRESH = {"accept-encoding": "identity", "cache-control": "no-cache"}
 """What is asked for is the object as it is now, not what a cache on the way remembers of it."""
-
-
-class MaybeOurs(AlreadyExists):
-    """A repeated write found an object: perhaps the first try made it and its answer was lost."""
 
 
 class Body(Protocol):
@@ -63,7 +52,7 @@ class HttpPutClient:
         self._headers = headers
         self._http = http
         self._now = now
-        self._sleep = sleep
+        self.retries = Retries(sleep)
 
     def address(self, name: str) -> str:
         """Return the URL of an object."""
@@ -82,15 +71,7 @@ class HttpPutClient:
             MaybeOurs: 412, and not to the first try.
             StoreError: see `words.explain`.
         """
-        failures = 0
-        while True:
-            try:
-                return await self.call_once(verb, name, headers, body)
-            except AlreadyExists as error:
-                raise (MaybeOurs(str(error)) if failures else error) from None
-            except StoreUnavailable as error:
-                failures += 1
-                await self.pause(failures, error)
+        return await self.retries.call(lambda: self.call_once(verb, name, headers, body))
 
     async def call_once(
         self,
@@ -115,19 +96,6 @@ class HttpPutClient:
         if answer.status in SUCCESSES:
             return answer
         raise explain(answer, verb, url, self._now())
-
-    async def pause(self, failures: int, error: StoreUnavailable) -> None:
-        """Wait before the next try: longer each time, spread so that writers do not march.
-
-        Raises:
-            StoreUnavailable: it is given up after `ATTEMPTS`, or the server asks for too long.
-        """
-        asked = error.retry_after if isinstance(error, Busy) else 0.0
-        if failures >= ATTEMPTS or asked > LONGEST_RETRY_AFTER_SECONDS:
-            raise StoreUnavailable(str(error)) from None
-        longest = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * float(2**failures))
-        spread = random.uniform(FIRST_PAUSE_SECONDS, longest)  # noqa: S311  guards nothing
-        await self._sleep(max(asked, spread))
 
     @asynccontextmanager
     async def reading(self, name: str, offset: int) -> AsyncIterator[aiohttp.ClientResponse]:

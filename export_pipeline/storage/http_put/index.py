@@ -191,7 +191,7 @@ class _Notes:
                     await self._write()
                 except StoreUnavailable as error:
                     failures += 1
-                    await self._pages.client.pause(failures, error)
+                    await self._pages.client.retries.rest(failures, error)
 
     async def _write(self) -> None:
         if self._page is None or len(self._written) == NAMES_PER_PAGE:

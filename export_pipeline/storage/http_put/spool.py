@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, contextmanager
 from tempfile import SpooledTemporaryFile, gettempdir
 
 from export_pipeline.errors import StoreError, StoreFull
-from export_pipeline.storage.parts import INLINE_HASH_BYTES
+from export_pipeline.storage.hashing import INLINE_HASH_BYTES
 from export_pipeline.storage.store import CHUNK_BYTES
 
 MEMORY_BYTES = 4 * 1024**2

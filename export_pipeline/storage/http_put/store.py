@@ -6,13 +6,14 @@ from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 
 from export_pipeline.errors import AlreadyExists, NotFound, StoreError, StoreUnavailable
+from export_pipeline.storage.hashing import feed
 from export_pipeline.storage.http_put import index
-from export_pipeline.storage.http_put.client import HttpPutClient, MaybeOurs
+from export_pipeline.storage.http_put.client import HttpPutClient
 from export_pipeline.storage.http_put.options import CREATE_ONLY, HttpPutOptions
 from export_pipeline.storage.http_put.reading import read
 from export_pipeline.storage.http_put.spool import Spool, spooled
 from export_pipeline.storage.keys import require_key, require_prefix
-from export_pipeline.storage.parts import INLINE_HASH_BYTES
+from export_pipeline.storage.retries import MaybeOurs
 from export_pipeline.storage.store import Capabilities, StoredObject, UploadTarget
 from export_pipeline.storage.versions import Versionless
 
@@ -143,10 +144,7 @@ class HttpPutStore(Versionless):
         digest = hashlib.sha256()
         async with aclosing(read(self._client, key)) as chunks:
             async for chunk in chunks:
-                if len(chunk) > INLINE_HASH_BYTES:
-                    await asyncio.to_thread(digest.update, chunk)
-                else:
-                    digest.update(chunk)
+                await feed(digest, [chunk])
         return digest.digest()
 
     async def _head(self, key: str) -> Mapping[str, str] | None:

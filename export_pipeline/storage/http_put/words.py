@@ -12,9 +12,9 @@ from export_pipeline.errors import (
     NotFound,
     StoreError,
     StoreFull,
-    StoreUnavailable,
 )
 from export_pipeline.storage.http import Answer
+from export_pipeline.storage.retries import Busy
 
 Reason = tuple[type[StoreError], str]
 
@@ -48,12 +48,6 @@ _TRANSIENT = {
     HTTPStatus.TOO_EARLY,
     HTTPStatus.TOO_MANY_REQUESTS,
 }
-
-
-class Busy(StoreUnavailable):
-    """The server cannot now; `retry_after` is its own word in seconds, 0 without one."""
-
-    retry_after = 0.0
 
 
 def explain(answer: Answer, verb: str, url: str, now: float) -> StoreError:

@@ -1,29 +1,29 @@
 """Calls of the S3 API: signed, repeated where that helps, with errors in words."""
 
 import asyncio
-import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 
 import aiohttp
 
-from export_pipeline.errors import AlreadyExists, StoreUnavailable
 from export_pipeline.storage.http import Answer, Http, whole
 from export_pipeline.storage.parts import Part
+from export_pipeline.storage.retries import Retries
 from export_pipeline.storage.s3.place import Chain, Fixed, Place
-from export_pipeline.storage.s3.signing import Keys, Signer, encode_path, encode_query
-from export_pipeline.storage.s3.words import explain, parse
+from export_pipeline.storage.s3.signing import (
+    UNSIGNED_PAYLOAD,
+    Keys,
+    Signer,
+    encode_path,
+    encode_query,
+)
+from export_pipeline.storage.s3.words import explain
+from export_pipeline.storage.xml import parse
 
-ATTEMPTS = 5
-"""Tries of one call before its error is told."""
-FIRST_PAUSE_SECONDS = 0.2
-LONGEST_PAUSE_SECONDS = 10.0
 SUCCESSES = {200, 204, 206}
+CHECKSUM = "x-amz-checksum-sha256"
+"""The header with a body's sha256 in base64, which the store compares and keeps."""
 EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-
-
-class MaybeOurs(AlreadyExists):
-    """A repeated write found an object: perhaps the first try made it and its answer was lost."""
 
 
 class S3Client:
@@ -49,7 +49,7 @@ class S3Client:
         self._credentials = credentials
         self._signer = signer
         self._http = http
-        self._sleep = sleep
+        self.retries = Retries(sleep)
 
     def address(self, key: str, query: Mapping[str, str] | None = None) -> str:
         """Return the URL of an object, or with `key` "" of the bucket."""
@@ -76,26 +76,9 @@ class S3Client:
             MaybeOurs: 412, and not to the first try.
             StoreError: see `words.explain`.
         """
-        failures = 0
-        while True:
-            try:
-                return await self._once(action, verb, key, query, headers or {}, body)
-            except AlreadyExists as error:
-                raise (MaybeOurs(str(error)) if failures else error) from None
-            except StoreUnavailable as error:
-                failures += 1
-                await self.rest(failures, error)
-
-    async def rest(self, failures: int, error: StoreUnavailable) -> None:
-        """Wait before the next try, longer each time, spread so that writers do not march.
-
-        Raises:
-            StoreUnavailable: `error`, after `ATTEMPTS`.
-        """
-        if failures == ATTEMPTS:
-            raise error
-        longest = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * float(2**failures))
-        await self._sleep(random.uniform(FIRST_PAUSE_SECONDS, longest))  # noqa: S311  guards nothing
+        return await self.retries.call(
+            lambda: self._once(action, verb, key, query, headers or {}, body)
+        )
 
     @asynccontextmanager
     async def reading(
@@ -123,8 +106,8 @@ class S3Client:
         body: Part | None,
     ) -> Answer:
         url = self.address(key, query)
-        digest = body.sha256.hex() if body else EMPTY_SHA256
-        signed = self._signer.headers(await self._keys(), verb, url, headers, digest)
+        payload = _payload(headers, body)
+        signed = self._signer.headers(await self._keys(), verb, url, headers, payload)
         if body:
             signed["content-length"] = str(body.size)
         answer = await self._http.send(verb, url, signed, body)
@@ -139,6 +122,16 @@ class S3Client:
 
 
 _NOT_SATISFIABLE = 416
+
+
+def _payload(headers: Mapping[str, str], body: Part | None) -> str:
+    """Return the body's word in the signature.
+
+    A checksum in the headers is signed as they are: the store need not hash the body twice.
+    """
+    if CHECKSUM in headers:
+        return UNSIGNED_PAYLOAD
+    return body.sha256.hex() if body else EMPTY_SHA256
 
 
 def _is_error(answer: Answer) -> bool:

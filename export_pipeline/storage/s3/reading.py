@@ -9,4 +9,4 @@ from export_pipeline.storage.s3.client import S3Client
 
 def read(client: S3Client, key: str, offset: int) -> AsyncGenerator[bytes, None]:
     """Yield the object's bytes from `offset`; see `unreplaced` and `S3Client.reading`."""
-    return unreplaced(partial(client.reading, key), client.rest, offset, where=repr(key))
+    return unreplaced(partial(client.reading, key), client.retries.rest, offset, where=repr(key))

@@ -11,15 +11,16 @@ from urllib.parse import unquote_plus
 from export_pipeline.errors import AlreadyExists, NotFound, StoreError, StoreUnavailable
 from export_pipeline.storage.keys import require_key, require_prefix
 from export_pipeline.storage.parts import Part, parted, split
+from export_pipeline.storage.retries import MaybeOurs
 from export_pipeline.storage.s3 import multipart, versions
-from export_pipeline.storage.s3.client import MaybeOurs, S3Client
+from export_pipeline.storage.s3.client import CHECKSUM, S3Client
 from export_pipeline.storage.s3.lock import lock_headers
 from export_pipeline.storage.s3.options import S3Options
 from export_pipeline.storage.s3.place import Chain, Fixed
 from export_pipeline.storage.s3.reading import read
 from export_pipeline.storage.s3.signing import MAX_URL_SECONDS, Signer
-from export_pipeline.storage.s3.words import parse, text
 from export_pipeline.storage.store import Capabilities, StoredObject, StoredVersion, UploadTarget
+from export_pipeline.storage.xml import parse, text
 
 CHECKSUMS = ("sha256", "crc64nvme", "crc32c", "crc32", "sha1")
 """The checksums that S3 may keep of an object, ours first."""
@@ -263,13 +264,13 @@ class S3Store:
                 "PutObject",
                 "PUT",
                 name,
-                headers={**headers, **self._condition, "x-amz-checksum-sha256": checksum},
+                headers={**headers, **self._condition, CHECKSUM: checksum},
                 body=part,
             )
         except MaybeOurs:
             return await self._ours_after_all(key, name, part.size, checksum)
         stored = _described(key, {**answer.headers, "content-length": str(part.size)})
-        if answer.headers.get("x-amz-checksum-sha256") != checksum:
+        if answer.headers.get(CHECKSUM) != checksum:
             await self._read_back(key, [part])
         return stored
 
@@ -298,7 +299,7 @@ class S3Store:
         found = await self._head(name)
         if found is None:
             raise StoreUnavailable(f"{self.url}: {name!r} was refused as taken and is not there")
-        is_ours = found.get("x-amz-checksum-sha256") == checksum
+        is_ours = found.get(CHECKSUM) == checksum
         if is_ours and int(found["content-length"]) == size:
             return _described(key, found)
         raise self._taken(key)

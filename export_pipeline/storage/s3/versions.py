@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 from export_pipeline.errors import NotFound, StoreError
 from export_pipeline.storage.s3.client import S3Client
 from export_pipeline.storage.s3.lock import lock_of
-from export_pipeline.storage.s3.words import parse, text
+from export_pipeline.storage.xml import parse, text
 
 AT_ONCE = 16
 """Versions looked at or deleted together."""

@@ -10,10 +10,11 @@ from export_pipeline.errors import (
     NotFound,
     StoreError,
     StoreFull,
-    StoreUnavailable,
 )
 from export_pipeline.storage.http import Answer
+from export_pipeline.storage.retries import Busy, patient
 from export_pipeline.storage.s3.place import Place
+from export_pipeline.storage.xml import parse, text
 
 _SESSION = "the session token has expired: renew it (EXPORT_S3_SESSION_TOKEN, or the role)"
 _CREDENTIALS: Mapping[str, str] = {
@@ -71,7 +72,8 @@ def explain(answer: Answer, place: Place, action: str, key: str) -> StoreError:
         or _refused(answer, code, action, f"{place.bucket}/{key}")
         or _failed(answer, body, code)
     )
-    return kind(f"{action} of {key!r} in bucket {place.bucket!r} at {place.url}: {words}")
+    where = f"{action} of {key!r} in bucket {place.bucket!r} at {place.url}"
+    return patient(kind(f"{where}: {words}"), answer)
 
 
 def _wrongly_set_up(
@@ -117,21 +119,7 @@ def _failed(answer: Answer, body: ET.Element | None, code: str) -> Reason:
     if code in _FULL or answer.status == HTTPStatus.INSUFFICIENT_STORAGE:
         return StoreFull, f"there is no room left: {words}"
     is_busy = answer.status == HTTPStatus.TOO_MANY_REQUESTS or answer.status >= _SERVER_ERRORS
-    return (StoreUnavailable if is_busy or code in _TRANSIENT else StoreError), words
-
-
-def parse(body: bytes) -> ET.Element | None:
-    """Read an XML answer; None for anything else, such as the page of a proxy."""
-    try:
-        # The store is our own; expat 2.4.1 and later bound what entities may grow to.
-        return ET.fromstring(body)  # noqa: S314
-    except ET.ParseError:
-        return None
-
-
-def text(element: ET.Element | None, name: str) -> str:
-    """Return the text of a child of any XML namespace, "" if there is none."""
-    return (element.findtext(f"{{*}}{name}") or "").strip() if element is not None else ""
+    return (Busy if is_busy or code in _TRANSIENT else StoreError), words
 
 
 def _grant(action: str, path: str) -> str:

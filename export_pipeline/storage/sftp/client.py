@@ -1,27 +1,18 @@
 """Calls to an SFTP server: repeated where that helps, with errors in words."""
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import asyncssh
 
-from export_pipeline.errors import AlreadyExists, NotFound, StoreUnavailable
+from export_pipeline.errors import NotFound
+from export_pipeline.storage.retries import Retries
 from export_pipeline.storage.sftp.connection import Connections, Link
 from export_pipeline.storage.sftp.place import Place
 from export_pipeline.storage.sftp.words import Broken, explain, no_folder
 
-ATTEMPTS = 5
-"""Tries of one call before its error is told."""
-FIRST_PAUSE_SECONDS = 0.2
-LONGEST_PAUSE_SECONDS = 10.0
-
 Result = TypeVar("Result")
-
-
-class MaybeOurs(AlreadyExists):
-    """A repeated write found an object: perhaps the first try made it and its answer was lost."""
 
 
 class SftpClient:
@@ -41,7 +32,7 @@ class SftpClient:
     ) -> None:
         self.place = place
         self._connections = connections
-        self._sleep = sleep
+        self._retries = Retries(sleep)
         self._has_folder = False
 
     async def call(
@@ -59,19 +50,11 @@ class SftpClient:
             NotFound: it is not, and the archive's folder is.
             StoreError: see `words.explain`.
         """
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                return await self.call_once(action, key, operation)
-            except AlreadyExists as error:
-                raise (MaybeOurs(str(error)) if attempt > 1 else error) from None
-            except NotFound:
-                await self._require_folder()
-                raise
-            except StoreUnavailable:
-                if attempt == ATTEMPTS:
-                    raise
-                await self._pause(attempt)
-        raise AssertionError("unreachable")
+        try:
+            return await self._retries.call(lambda: self.call_once(action, key, operation))
+        except NotFound:
+            await self._require_folder()
+            raise
 
     async def call_once(
         self, action: str, key: str, operation: Callable[[Link], Awaitable[Result]]
@@ -93,11 +76,6 @@ class SftpClient:
             self._has_folder = await self.call("looking at", "", lambda link: link.sftp.isdir(path))
         if not self._has_folder:
             raise no_folder(self.place)
-
-    async def _pause(self, attempt: int) -> None:
-        """Wait before the next try, longer each time, spread so that writers do not march."""
-        longest = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * float(2**attempt))
-        await self._sleep(random.uniform(FIRST_PAUSE_SECONDS, longest))  # noqa: S311  guards nothing
 
     async def _room(self, link: Link, error: Broken) -> int | None:
         """Ask for the free bytes where a failure tells no reason, as OpenSSH's do not."""

@@ -9,8 +9,9 @@ from contextlib import aclosing, suppress
 from export_pipeline.errors import NotFound, StoreError, StoreUnavailable
 from export_pipeline.storage.keys import require_key, require_prefix
 from export_pipeline.storage.parts import split
+from export_pipeline.storage.retries import MaybeOurs
 from export_pipeline.storage.sftp import writing
-from export_pipeline.storage.sftp.client import MaybeOurs, SftpClient
+from export_pipeline.storage.sftp.client import SftpClient
 from export_pipeline.storage.sftp.connection import Link
 from export_pipeline.storage.sftp.folders import Folders, remove, remove_folder
 from export_pipeline.storage.sftp.listing import DRAFTS, is_file, scan, walk
@@ -61,6 +62,7 @@ class SftpStore(Versionless):
             signs_uploads=False,
             signs_downloads=False,
             lists=True,
+            needs_folders=True,
             cautions=() if self._options.host_key_checking else (_UNCHECKED,),
         )
 

@@ -1,7 +1,6 @@
 """Calls on a Swift container: with a token, repeated where that helps, with errors in words."""
 
 import asyncio
-import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -9,24 +8,14 @@ from urllib.parse import quote, urlencode
 
 import aiohttp
 
-from export_pipeline.errors import AlreadyExists, StoreUnavailable
 from export_pipeline.storage.http import Answer, Http, whole
 from export_pipeline.storage.parts import Part
+from export_pipeline.storage.retries import Retries
 from export_pipeline.storage.swift.keystone import Keystone, Login
-from export_pipeline.storage.swift.words import Busy, explain
+from export_pipeline.storage.swift.words import explain
 
-ATTEMPTS = 5
-"""Tries of one call before its error is told."""
-FIRST_PAUSE_SECONDS = 0.2
-LONGEST_PAUSE_SECONDS = 10.0
-LONGEST_RETRY_AFTER_SECONDS = 60.0
-"""If the service asks for more patience, the call fails, and the workflow comes back later."""
 SUCCESSES = {200, 201, 202, 204, 206, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE}
 """With 416, which only who reads can be answered, and who knows what it means."""
-
-
-class MaybeOurs(AlreadyExists):
-    """A repeated write found an object: perhaps the first try made it and its answer was lost."""
 
 
 class SwiftClient:
@@ -49,7 +38,7 @@ class SwiftClient:
         self.container = container
         self._keystone = keystone
         self._http = http
-        self._sleep = sleep
+        self.retries = Retries(sleep)
 
     async def call(
         self,
@@ -70,28 +59,12 @@ class SwiftClient:
             MaybeOurs: 412, and not to the first try.
             StoreError: see `words.explain`, and `words.explain_login`.
         """
-        failures = 0
-        while True:
-            try:
-                async with self._answering(verb, name, query, headers or {}, body) as response:
-                    return await whole(response)
-            except AlreadyExists as error:
-                raise (MaybeOurs(str(error)) if failures else error) from None
-            except StoreUnavailable as error:
-                failures += 1
-                await self.rest(failures, error)
 
-    async def rest(self, failures: int, error: StoreUnavailable) -> None:
-        """Wait before the next try, longer each time, spread so that writers do not march.
+        async def attempt() -> Answer:
+            async with self._answering(verb, name, query, headers or {}, body) as response:
+                return await whole(response)
 
-        Raises:
-            StoreUnavailable: `error`, if another try is not worth it.
-        """
-        asked = error.retry_after if isinstance(error, Busy) else 0.0
-        if failures == ATTEMPTS or asked > LONGEST_RETRY_AFTER_SECONDS:
-            raise error
-        longest = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * float(2**failures))
-        await self._sleep(max(asked, random.uniform(FIRST_PAUSE_SECONDS, longest)))  # noqa: S311  guards nothing
+        return await self.retries.call(attempt)
 
     @asynccontextmanager
     async def reading(

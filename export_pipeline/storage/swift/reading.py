@@ -9,4 +9,4 @@ from export_pipeline.storage.swift.client import SwiftClient
 
 def read(client: SwiftClient, name: str, offset: int) -> AsyncGenerator[bytes, None]:
     """Yield the object's bytes from `offset`; see `unreplaced` and `SwiftClient.reading`."""
-    return unreplaced(partial(client.reading, name), client.rest, offset, where=repr(name))
+    return unreplaced(partial(client.reading, name), client.retries.rest, offset, where=repr(name))

@@ -17,9 +17,10 @@ from weakref import WeakValueDictionary
 from export_pipeline.errors import AlreadyExists, NotFound, StoreError, StoreUnavailable
 from export_pipeline.storage.keys import require_key, require_prefix
 from export_pipeline.storage.parts import Part, make_part, md5_of, parted
+from export_pipeline.storage.retries import MaybeOurs
 from export_pipeline.storage.store import Capabilities, StoredObject, UploadTarget
 from export_pipeline.storage.swift import segments
-from export_pipeline.storage.swift.client import MaybeOurs, SwiftClient
+from export_pipeline.storage.swift.client import SwiftClient
 from export_pipeline.storage.swift.listing import entries
 from export_pipeline.storage.swift.options import SwiftOptions
 from export_pipeline.storage.swift.reading import read

@@ -14,6 +14,7 @@ from export_pipeline.errors import (
     StoreUnavailable,
 )
 from export_pipeline.storage.http import Answer
+from export_pipeline.storage.retries import Busy, patient
 
 Reason = tuple[type[StoreError], str]
 
@@ -55,12 +56,6 @@ _TAG = re.compile(r"<[^>]*>")
 _TOLD_CHARACTERS = 200
 
 
-class Busy(StoreUnavailable):
-    """The service asks for patience: `retry_after` seconds, 0 if it does not say."""
-
-    retry_after = 0.0
-
-
 def explain(answer: Answer, place: str, action: str, name: str) -> StoreError:
     """Return the error that this answer of Swift's is.
 
@@ -74,7 +69,7 @@ def explain(answer: Answer, place: str, action: str, name: str) -> StoreError:
     kind, words = known or _failed(answer)
     if known and kind not in {AlreadyExists, NotFound}:
         words = f"{words}: {_told(answer)}"
-    return _patient(kind(f"{action} of {name!r} in {place}: {words}"), answer)
+    return patient(kind(f"{action} of {name!r} in {place}: {words}"), answer)
 
 
 def explain_login(answer: Answer, auth_url: str) -> StoreError:
@@ -93,7 +88,7 @@ def explain_login(answer: Answer, auth_url: str) -> StoreError:
         )
     if kind is StoreError:
         return StoreError(f"{auth_url} is no Keystone v3: check EXPORT_SWIFT_AUTH_URL: {told}")
-    return _patient(kind(f"the login at {auth_url} failed: {told}"), answer)
+    return patient(kind(f"the login at {auth_url} failed: {told}"), answer)
 
 
 def _failed(answer: Answer) -> Reason:
@@ -119,10 +114,3 @@ def _message(body: str) -> str:
     except (ValueError, KeyError, TypeError):
         message = _TAG.sub(" ", body)
     return " ".join(message.split())[:_TOLD_CHARACTERS]
-
-
-def _patient(error: StoreError, answer: Answer) -> StoreError:
-    if isinstance(error, Busy):
-        asked = answer.headers.get("retry-after", "")
-        error.retry_after = float(asked) if asked.isdecimal() else 0.0
-    return error

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import aiohttp.connector
 import pytest
 
+from export_pipeline.storage.azure import blocks
 from export_pipeline.storage.azure.store import AzureStore
 from export_pipeline.storage.open import open_store
 from export_pipeline_tests.servers.azurite import (
@@ -15,7 +16,10 @@ from export_pipeline_tests.servers.azurite import (
     running_azurite,
 )
 from export_pipeline_tests.servers.certificate import new_certificate
+from export_pipeline_tests.servers.faults import FaultProxy, Gate, running_fault_proxy
 from export_pipeline_tests.servers.identity import Identity, running_identity
+from export_pipeline_tests.servers.receiver import running
+from export_pipeline_tests.storage.azure.faults import BLOCK_BYTES
 
 LEFT_OPEN = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 """For tests by TLS: Python before 3.12.8 (pull 118960) never ends a connection closed twice,
@@ -70,6 +74,24 @@ def identity(monkeypatch: pytest.MonkeyPatch) -> Iterator[Identity]:
         yield running
     # Here, where `LEFT_OPEN` holds, and not in whichever test comes next.
     gc.collect()
+
+
+@pytest.fixture
+def proxy(azurite: Azurite) -> Iterator[FaultProxy]:
+    with running_fault_proxy(azurite.url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def gate(azurite: Azurite) -> Iterator[tuple[Gate, str]]:
+    gate = Gate(azurite.url)
+    with running(gate) as url:
+        yield gate, url
+
+
+@pytest.fixture
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", BLOCK_BYTES)
 
 
 def opened(container: str, variables: dict[str, str]) -> AzureStore:

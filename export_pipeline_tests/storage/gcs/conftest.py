@@ -2,10 +2,14 @@ from collections.abc import Iterator
 
 import pytest
 
+from export_pipeline.storage.gcs import session
 from export_pipeline.storage.gcs.store import GcsStore
 from export_pipeline.storage.open import open_store
+from export_pipeline_tests.servers.faults import FaultProxy, Gate, running_fault_proxy
 from export_pipeline_tests.servers.gcs import HOW_TO_GET_IT, Gcs, find_fake_gcs, running_gcs
 from export_pipeline_tests.servers.google import Google
+from export_pipeline_tests.servers.receiver import running
+from export_pipeline_tests.storage.gcs.faults import PART_BYTES
 
 
 @pytest.fixture(scope="session")
@@ -36,3 +40,28 @@ def store(gcs: Gcs, bucket: str) -> GcsStore:
     opened = open_store(f"gs://{bucket}/my archive", gcs.variables())
     assert isinstance(opened, GcsStore)
     return opened
+
+
+@pytest.fixture
+def proxy(gcs: Gcs) -> Iterator[FaultProxy]:
+    with running_fault_proxy(gcs.url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def gate(gcs: Gcs) -> Iterator[tuple[Gate, str]]:
+    gate = Gate(gcs.url)
+    with running(gate) as url:
+        yield gate, url
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "PART_BYTES", PART_BYTES)
+
+
+@pytest.fixture
+def ranges(gcs: Gcs) -> list[str]:
+    """What this test sends of resumable uploads."""
+    gcs.gate.sessions.ranges.clear()
+    return gcs.gate.sessions.ranges

@@ -12,10 +12,18 @@ from export_pipeline.storage.gcs import session
 from export_pipeline.storage.gcs.store import GcsStore
 from export_pipeline.storage.open import open_store
 from export_pipeline.storage.probe import probe
-from export_pipeline.storage.store import CHUNK_BYTES, Store, pieces
+from export_pipeline.storage.store import pieces
 from export_pipeline_tests.servers.gcs import Gcs
 from export_pipeline_tests.servers.google import Google
-from export_pipeline_tests.storage.conformance import StoreConformance, broken_off, keys, put, read
+from export_pipeline_tests.storage.conformance import (
+    StoreConformance,
+    broken_off,
+    chunked,
+    keys,
+    put,
+    read,
+    require_error_of_every_method,
+)
 from export_pipeline_tests.storage.memory import megabytes_needed
 
 PART_BYTES = 1024**2
@@ -38,10 +46,6 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> bytes:
     """Make parts small, and return an object of two and a half of them."""
     monkeypatch.setattr(session, "PART_BYTES", PART_BYTES)
     return os.urandom(PART_BYTES * 5 // 2)
-
-
-def chunked(data: bytes) -> AsyncIterator[bytes]:
-    return pieces([data[start : start + 70_001] for start in range(0, len(data), 70_001)])
 
 
 def test_an_object_in_parts_is_whole_checked_and_create_only(
@@ -198,20 +202,27 @@ def test_a_mistake_in_the_settings_is_told_by_every_method(
     words: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("export_pipeline.storage.gcs.client.ATTEMPTS", 1)
+    monkeypatch.setattr("export_pipeline.storage.retries.ATTEMPTS", 1)
     store = open_store(f"gs://{bucket}", gcs.variables() | wrong(gcs.google))
-    _every_method(store, error, words)
+    require_error_of_every_method(store, error, words, ("PRIVATE KEY", "token-"))
 
 
 def test_a_missing_bucket_is_never_taken_for_a_missing_object(gcs: Gcs) -> None:
     store = open_store("gs://no-such-bucket/p", gcs.variables())
-    _every_method(store, StoreError, "'no-such-bucket'.*no such bucket: make it")
+    require_error_of_every_method(
+        store, StoreError, "'no-such-bucket'.*no such bucket: make it", ("PRIVATE KEY", "token-")
+    )
 
 
 def test_a_token_that_is_not_accepted_is_told_by_every_method(gcs: Gcs, store: GcsStore) -> None:
     asyncio.run(put(store, "before"))
     gcs.google.end_tokens()
-    _every_method(store, AccessDenied, "access token is not accepted.*EXPORT_GCS_KEY")
+    require_error_of_every_method(
+        store,
+        AccessDenied,
+        "access token is not accepted.*EXPORT_GCS_KEY",
+        ("PRIVATE KEY", "token-"),
+    )
 
 
 def test_a_probe_finds_every_step_works_and_leaves_nothing(store: GcsStore) -> None:
@@ -233,22 +244,3 @@ def test_a_probe_finds_every_step_works_and_leaves_nothing(store: GcsStore) -> N
 
 def test_a_large_stream_needs_little_memory(gcs: Gcs, bucket: str) -> None:
     assert megabytes_needed(f"gs://{bucket}", gcs.variables()) < 150
-
-
-def _every_method(store: Store, error: type[StoreError], words: str) -> None:
-    async def scenario() -> None:
-        for call in (
-            put(store, "a"),
-            store.put("parts", pieces([b"x" * CHUNK_BYTES] * 17)),
-            store.stat("a"),
-            read(store, "a"),
-            keys(store),
-            store.copy("a", "b"),
-            store.delete("a"),
-        ):
-            with pytest.raises(error, match=words) as told:
-                await call
-            assert "PRIVATE KEY" not in str(told.value)
-            assert "token-" not in str(told.value)
-
-    asyncio.run(scenario())

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from pathlib import Path
@@ -19,15 +19,14 @@ from export_pipeline.errors import (
 )
 from export_pipeline.storage.http import Http
 from export_pipeline.storage.http_put import spool
-from export_pipeline.storage.http_put.client import ATTEMPTS
 from export_pipeline.storage.http_put.open import open_store
 from export_pipeline.storage.http_put.store import HttpPutStore
-from export_pipeline.storage.store import pieces
+from export_pipeline.storage.retries import ATTEMPTS
 from export_pipeline_tests.servers.faults import FaultProxy, Gate, running_fault_proxy
 from export_pipeline_tests.servers.nginx import Nginx
 from export_pipeline_tests.servers.receiver import running
 from export_pipeline_tests.servers.web_target import TOKEN, WebTarget, running_web_target
-from export_pipeline_tests.storage.conformance import keys, put, read
+from export_pipeline_tests.storage.conformance import chunked, keys, put, read
 
 DATA = os.urandom(6_000_000)
 NOW = 1_800_000_000
@@ -64,10 +63,6 @@ def through(
     return open_store(
         parts, web.variables(), http=Http(stall_seconds), now=lambda: NOW, sleep=sleep
     )
-
-
-def chunked(data: bytes) -> AsyncIterator[bytes]:
-    return pieces([data[start : start + 65_536] for start in range(0, len(data), 65_536)])
 
 
 FAULTS = [

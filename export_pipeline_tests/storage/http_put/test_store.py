@@ -123,7 +123,7 @@ def test_a_mistake_in_the_settings_is_told_in_words(
 def test_a_server_that_is_not_there_is_told_by_every_method(
     nginx: Nginx, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("export_pipeline.storage.http_put.client.ATTEMPTS", 1)
+    monkeypatch.setattr("export_pipeline.storage.retries.ATTEMPTS", 1)
     store: Store = open_store("http://127.0.0.1:1/a", nginx.variables())
 
     async def scenario() -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from urllib.parse import urlsplit
 
 import pytest
@@ -16,11 +16,10 @@ from export_pipeline.errors import (
     StoreUnavailable,
 )
 from export_pipeline.storage.http import Http
+from export_pipeline.storage.retries import ATTEMPTS
 from export_pipeline.storage.s3 import multipart
-from export_pipeline.storage.s3.client import ATTEMPTS
 from export_pipeline.storage.s3.open import open_store
 from export_pipeline.storage.s3.store import S3Store
-from export_pipeline.storage.store import pieces
 from export_pipeline_tests.servers.faults import (
     FaultProxy,
     Gate,
@@ -28,7 +27,7 @@ from export_pipeline_tests.servers.faults import (
 )
 from export_pipeline_tests.servers.receiver import running
 from export_pipeline_tests.servers.seaweedfs import SeaweedFS
-from export_pipeline_tests.storage.conformance import keys, put, read
+from export_pipeline_tests.storage.conformance import chunked, keys, put, read
 
 PART_BYTES = 5 * 1024**2
 DATA = os.urandom(PART_BYTES * 3)
@@ -57,14 +56,16 @@ async def at_once(_: float) -> None:
     await asyncio.sleep(0)
 
 
-def through(url: str, seaweedfs: SeaweedFS, bucket: str, stall_seconds: float = 60.0) -> S3Store:
+def through(
+    url: str,
+    seaweedfs: SeaweedFS,
+    bucket: str,
+    stall_seconds: float = 60.0,
+    sleep: Callable[[float], Awaitable[None]] = at_once,
+) -> S3Store:
     variables = seaweedfs.variables() | {"EXPORT_S3_ENDPOINT": url}
     parts = urlsplit(f"s3://{bucket}/p")
-    return open_store(parts, variables, http=Http(stall_seconds), sleep=at_once)
-
-
-def chunked(data: bytes) -> AsyncIterator[bytes]:
-    return pieces([data[start : start + 65_536] for start in range(0, len(data), 65_536)])
+    return open_store(parts, variables, http=Http(stall_seconds), sleep=sleep)
 
 
 FAULTS = [
@@ -156,6 +157,20 @@ def test_a_busy_server_is_asked_again(
     assert asyncio.run(keys(store)) == ["a"]
 
 
+def test_the_time_that_a_busy_server_asks_for_is_given(
+    gate: tuple[Gate, str], seaweedfs: SeaweedFS, bucket: str
+) -> None:
+    app, url = gate
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    app.answers = [(503, {"retry-after": "20"}, BUSY)]
+    asyncio.run(put(through(url, seaweedfs, bucket, sleep=sleep), "a"))
+    assert slept == [20.0]
+
+
 @pytest.mark.parametrize(
     ("status", "headers", "code", "error", "words"),
     [
@@ -197,6 +212,17 @@ def test_a_reason_that_a_head_cannot_give_is_asked_for(
     app.answers = [(400, {}, b""), (400, {}, b"<Error><Code>ExpiredToken</Code></Error>")]
     with pytest.raises(AccessDenied, match="session token has expired"):
         asyncio.run(store.stat("a"))
+
+
+@pytest.mark.parametrize("size", [20_000, len(DATA)])
+def test_bytes_that_change_on_their_way_are_refused_by_the_store_and_sent_again(
+    proxy: FaultProxy, seaweedfs: SeaweedFS, bucket: str, small_parts: None, size: int
+) -> None:
+    store = through(proxy.url, seaweedfs, bucket)
+    proxy.change_upload_at, proxy.times = 10_000, 1
+    asyncio.run(store.put("a", chunked(DATA[:size])))
+    assert proxy.hits == 1
+    assert asyncio.run(read(store, "a")) == DATA[:size]
 
 
 def test_a_store_that_checks_no_sha256_is_read_back(

@@ -5,14 +5,22 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from export_pipeline.demo.seaweedfs import ADMIN
 from export_pipeline.errors import AccessDenied, AlreadyExists, StoreError, StoreUnavailable
 from export_pipeline.storage.open import open_store
 from export_pipeline.storage.probe import probe
 from export_pipeline.storage.s3 import multipart
 from export_pipeline.storage.s3.store import S3Store
-from export_pipeline.storage.store import CHUNK_BYTES, Store, pieces
 from export_pipeline_tests.servers.seaweedfs import READER, SeaweedFS
-from export_pipeline_tests.storage.conformance import StoreConformance, broken_off, keys, put, read
+from export_pipeline_tests.storage.conformance import (
+    StoreConformance,
+    broken_off,
+    chunked,
+    keys,
+    put,
+    read,
+    require_error_of_every_method,
+)
 from export_pipeline_tests.storage.memory import megabytes_needed
 
 PART_BYTES = 5 * 1024**2
@@ -33,10 +41,6 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> bytes:
 def uploads(seaweedfs: SeaweedFS, bucket: str) -> list[str]:
     found = seaweedfs.client.list_multipart_uploads(Bucket=bucket).get("Uploads", [])
     return [upload["Key"] for upload in found]
-
-
-def chunked(data: bytes) -> AsyncIterator[bytes]:
-    return pieces([data[start : start + 700_001] for start in range(0, len(data), 700_001)])
 
 
 def test_an_object_in_parts_is_whole_checked_and_create_only(
@@ -170,13 +174,20 @@ def test_a_mistake_in_the_settings_is_told_by_every_method(
     words: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("export_pipeline.storage.s3.client.ATTEMPTS", 1)
-    _every_method(open_store(f"s3://{bucket}", seaweedfs.variables() | changes), error, words)
+    monkeypatch.setattr("export_pipeline.storage.retries.ATTEMPTS", 1)
+    require_error_of_every_method(
+        open_store(f"s3://{bucket}", seaweedfs.variables() | changes),
+        error,
+        words,
+        (ADMIN.secret,),
+    )
 
 
 def test_a_missing_bucket_is_never_taken_for_a_missing_object(seaweedfs: SeaweedFS) -> None:
     store = open_store("s3://no-such-bucket/p", seaweedfs.variables())
-    _every_method(store, StoreError, "'no-such-bucket'.*no such bucket: make it")
+    require_error_of_every_method(
+        store, StoreError, "'no-such-bucket'.*no such bucket: make it", (ADMIN.secret,)
+    )
 
 
 def test_who_may_only_read_is_told_what_to_grant(seaweedfs: SeaweedFS, bucket: str) -> None:
@@ -205,21 +216,3 @@ def test_a_probe_finds_every_step_works_and_leaves_nothing(store: S3Store) -> No
 
 def test_a_large_stream_needs_little_memory(seaweedfs: SeaweedFS, bucket: str) -> None:
     assert megabytes_needed(f"s3://{bucket}", seaweedfs.variables()) < 150
-
-
-def _every_method(store: Store, error: type[StoreError], words: str) -> None:
-    async def scenario() -> None:
-        for call in (
-            put(store, "a"),
-            store.put("parts", pieces([b"x" * CHUNK_BYTES] * 17)),
-            store.stat("a"),
-            read(store, "a"),
-            keys(store),
-            store.copy("a", "b"),
-            store.delete("a"),
-        ):
-            with pytest.raises(error, match=words) as told:
-                await call
-            assert "secretadmin" not in str(told.value)
-
-    asyncio.run(scenario())

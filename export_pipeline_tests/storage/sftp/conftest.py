@@ -6,12 +6,7 @@ import pytest
 from export_pipeline.storage.open import open_store
 from export_pipeline.storage.sftp.store import SftpStore
 from export_pipeline_tests.servers.asyncssh_sftp import Faults, running_asyncssh
-from export_pipeline_tests.servers.sshd import (
-    HOW_TO_GET_IT,
-    SftpServer,
-    find_sshd,
-    running_sshd,
-)
+from export_pipeline_tests.servers.sshd import HOW_TO_GET_IT, SftpServer, find_sshd, running_sshd
 
 OPENSSH, ASYNCSSH = "openssh", "asyncssh"
 

@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,11 +23,10 @@ from export_pipeline.errors import (
 )
 from export_pipeline.storage.sftp.open import open_store
 from export_pipeline.storage.sftp.store import SftpStore
-from export_pipeline.storage.store import pieces
 from export_pipeline_tests.servers.asyncssh_sftp import Faults
 from export_pipeline_tests.servers.faults import FaultProxy, running_fault_proxy
 from export_pipeline_tests.servers.sshd import SftpServer
-from export_pipeline_tests.storage.conformance import keys, put, read
+from export_pipeline_tests.storage.conformance import chunked, keys, put, read
 
 DATA = os.urandom(5_000_000)
 
@@ -57,10 +56,6 @@ def direct(
     url = urlsplit(server.url(folder))
     opened = open_store(url, server.variables(), stall_seconds=stall_seconds, sleep=at_once)
     return opened, folder, faults
-
-
-def chunked(data: bytes) -> AsyncIterator[bytes]:
-    return pieces([data[start : start + 65_536] for start in range(0, len(data), 65_536)])
 
 
 def drafts(folder: Path) -> list[Path]:

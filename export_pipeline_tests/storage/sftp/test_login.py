@@ -11,7 +11,6 @@ import pytest
 
 from export_pipeline.errors import AccessDenied, ConfigError, StoreError, StoreUnavailable
 from export_pipeline.storage.open import open_store
-from export_pipeline.storage.sftp import client
 from export_pipeline.storage.store import Store
 from export_pipeline_tests.servers.asyncssh_sftp import PASSWORD, Faults, running_asyncssh
 from export_pipeline_tests.servers.sshd import LOOPBACK, SftpServer
@@ -27,7 +26,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home without keys and known hosts, and no agent."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
-    monkeypatch.setattr(client, "ATTEMPTS", 1)
+    monkeypatch.setattr("export_pipeline.storage.retries.ATTEMPTS", 1)
     (tmp_path / ".ssh").mkdir()
     return tmp_path
 

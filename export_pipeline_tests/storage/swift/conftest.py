@@ -1,12 +1,16 @@
+import os
 from collections.abc import Iterator
 from urllib.parse import quote
 
 import pytest
 
 from export_pipeline.storage.open import open_store
+from export_pipeline.storage.swift import segments
 from export_pipeline.storage.swift.store import SwiftStore
 from export_pipeline_tests.servers.openstack import HOW_TO_GET_IT, find_openstack
 from export_pipeline_tests.servers.swift import Swift, running_swift
+
+SEGMENT_BYTES = 100_000
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +32,10 @@ def store(swift: Swift, container: str) -> SwiftStore:
     opened = open_store(f"swift://{quote(container)}/my%20archive", swift.variables())
     assert isinstance(opened, SwiftStore)
     return opened
+
+
+@pytest.fixture
+def small_segments(monkeypatch: pytest.MonkeyPatch) -> bytes:
+    """Make segments small, and return an object of four and a half of them."""
+    monkeypatch.setattr(segments, "SEGMENT_BYTES", SEGMENT_BYTES)
+    return os.urandom(SEGMENT_BYTES * 9 // 2)

@@ -12,15 +12,14 @@ import pytest
 
 from export_pipeline.errors import AlreadyExists, StoreError, StoreFull, StoreUnavailable
 from export_pipeline.storage.http import Http
-from export_pipeline.storage.store import pieces
+from export_pipeline.storage.retries import ATTEMPTS
 from export_pipeline.storage.swift import segments
-from export_pipeline.storage.swift.client import ATTEMPTS
 from export_pipeline.storage.swift.open import open_store
 from export_pipeline.storage.swift.store import SwiftStore
 from export_pipeline_tests.servers.faults import FaultProxy, Gate, running_fault_proxy
 from export_pipeline_tests.servers.receiver import running
 from export_pipeline_tests.servers.swift import Swift
-from export_pipeline_tests.storage.conformance import keys, put, read
+from export_pipeline_tests.storage.conformance import chunked, keys, put, read
 
 SEGMENT_BYTES = 2_000_000
 DATA = os.urandom(SEGMENT_BYTES * 3)
@@ -83,10 +82,6 @@ def opened(
 
 def through(url: str, swift: Swift, container: str, stall_seconds: float = 60.0) -> SwiftStore:
     return opened(swift, container, Detour(origin(swift), url, stall_seconds))
-
-
-def chunked(data: bytes) -> AsyncIterator[bytes]:
-    return pieces([data[start : start + 65_536] for start in range(0, len(data), 65_536)])
 
 
 FAULTS = [

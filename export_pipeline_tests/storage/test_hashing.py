@@ -3,11 +3,11 @@ import hashlib
 
 import pytest
 
+from export_pipeline.storage.hashing import BATCH_BYTES, INLINE_HASH_BYTES, HashingStream
 from export_pipeline.storage.store import pieces
-from export_pipeline.transfer.hashing import INLINE_HASH_BYTES, HashingStream
 
 
-@pytest.mark.parametrize("size", [1, INLINE_HASH_BYTES, INLINE_HASH_BYTES + 1])
+@pytest.mark.parametrize("size", [1, INLINE_HASH_BYTES, INLINE_HASH_BYTES + 1, BATCH_BYTES])
 def test_bytes_pass_unchanged_and_are_counted_and_hashed(size: int) -> None:
     sent = [bytes([index]) * size for index in range(5)]
 
