@@ -1,10 +1,13 @@
 """CloudConvert in Dagster (seed 003): files of jobs and tasks, partitioned by their ids."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import partial
+from itertools import product
 
 import dagster as dg
 
 from export_pipeline.defs.jobs import job_name
+from export_pipeline.defs.looking import NamedLook, look_at_each
 from export_pipeline.defs.runs import run_held
 from export_pipeline.defs.slices import Slice
 from export_pipeline.defs.vendors import vendor_definitions
@@ -50,6 +53,8 @@ def _discovery_schedule(job: dg.JobDefinition) -> dg.ScheduleDefinition:
     def schedule(context: dg.ScheduleEvaluationContext) -> dg.SkipReason | dg.RunRequest:
         try:
             vendor = _vendor(getattr(context.resources, CLOUDCONVERT.vendor).pipeline())
+            if not vendor.accounts:
+                vendor.require_all()
         except ConfigError as error:
             return dg.SkipReason(str(error))
         if not vendor.accounts or not vendor.options.discover:
@@ -94,10 +99,12 @@ def _discover_job() -> dg.JobDefinition:
     )
     def look(context: dg.OpExecutionContext) -> None:
         pipeline = getattr(context.resources, CLOUDCONVERT.vendor).pipeline()
-        looks = run_held(context, pipeline, _discover(pipeline))
-        _tell(context, looks)
+        looked = run_held(context, pipeline, look_at_each(_looks(pipeline)))
+        _tell(context, looked.found)
         if pipeline.settings.order_on_webhook:
             context.log.info("queued %s", _queue(pipeline))
+        looked.require_all()
+        pipeline.vendor.require_all()
 
     @dg.job(
         name=job_name(CLOUDCONVERT.vendor, "discover"),
@@ -111,15 +118,11 @@ def _discover_job() -> dg.JobDefinition:
     return discover_finished
 
 
-async def _discover(pipeline: Pipeline) -> dict[str, Look]:
+def _looks(pipeline: Pipeline) -> Iterator[NamedLook[Look]]:
     vendor, secret = _vendor(pipeline), pipeline.settings.tombstone_secret
-    return {
-        f"{found} of account {account}": await discover(
-            vendor.client(account), vendor.options, pipeline.ledger, found, secret=secret
-        )
-        for account in vendor.accounts
-        for found in vendor.options.discover
-    }
+    for account, found in product(vendor.accounts, vendor.options.discover):
+        work = partial(discover, vendor.client(account), vendor.options, pipeline.ledger, found)
+        yield f"{found} of account {account}", partial(work, secret=secret)
 
 
 def _tell(context: dg.OpExecutionContext, looks: Mapping[str, Look]) -> None:

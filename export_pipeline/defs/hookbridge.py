@@ -2,19 +2,20 @@
 
 import time
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, datetime
 
 import dagster as dg
 
 from export_pipeline.defs.jobs import job_name
 from export_pipeline.defs.slices import Slice
 from export_pipeline.defs.vendors import vendor_definitions
+from export_pipeline.ledger import cursors
 from export_pipeline.ledger.bulk import NewScan, register_many
 from export_pipeline.scans import ScanKey
 from export_pipeline.settings import Settings
 from export_pipeline.vendors.hookbridge.artifacts import KINDS
 from export_pipeline.vendors.hookbridge.options import HookBridgeOptions
-from export_pipeline.vendors.hookbridge.windows import due
+from export_pipeline.vendors.hookbridge.windows import due, over_until
 from export_pipeline.vendors.options import read_options
 from export_pipeline.vendors.vendor import Registration
 from export_pipeline.workflow.importing import SCANS_PER_TRANSACTION, in_batches
@@ -29,7 +30,8 @@ class WindowsConfig(dg.Config):
     """The days whose windows a run registers, as `2026-11-21`.
 
     Args:
-        start: the first one; empty: EXPORT_HOOKBRIDGE_START, or yesterday.
+        start: the first one; empty: EXPORT_HOOKBRIDGE_START, or the day after the last one that
+            the schedule registered, or yesterday.
         until: the day after the last one; empty: today.
     """
 
@@ -60,10 +62,10 @@ def _windows_job() -> dg.JobDefinition:
     )
     def register(context: dg.OpExecutionContext, config: WindowsConfig) -> None:
         pipeline = getattr(context.resources, HOOKBRIDGE.vendor).pipeline()
-        options = read_options(HookBridgeOptions, pipeline.settings.vendor_variables)
-        found = due(options, time.time(), _day("start", config.start), _day("until", config.until))
-        new = sum(_register(pipeline, one, found) for one in pipeline.vendor.accounts)
+        days = (_day("start", config.start), _day("until", config.until))
+        new = sum(_register_due(pipeline, one, *days) for one in pipeline.vendor.accounts)
         context.log.info("registered %s windows", new)
+        pipeline.vendor.require_all()
 
     @dg.job(
         name=job_name(HOOKBRIDGE.vendor, "windows"),
@@ -82,6 +84,20 @@ def _day(field: str, text: str) -> date | None:
         return date.fromisoformat(text) if text else None
     except ValueError:
         raise dg.Failure(f"{field}: {text!r} is no day such as 2026-11-21") from None
+
+
+def _register_due(pipeline: Pipeline, account: str, start: date | None, until: date | None) -> int:
+    """Register what is due; a run without days of its own goes on where the one before ended."""
+    options = read_options(HookBridgeOptions, pipeline.settings.vendor_variables)
+    cursor, now = f"{HOOKBRIDGE.vendor}/{account}/windows", time.time()
+    with pipeline.ledger.read() as tx:
+        told = cursors.load(tx, cursor)
+    known = None if told is None else datetime.fromisoformat(told)
+    new = _register(pipeline, account, due(options, now, start, until, known))
+    if start is None and until is None:
+        with pipeline.ledger.write() as tx:
+            cursors.save(tx, cursor, over_until(options, now).isoformat())
+    return new
 
 
 def _register(pipeline: Pipeline, account: str, found: Iterable[Registration]) -> int:

@@ -1,8 +1,12 @@
 """Laserfiche in Dagster (seed 001): documents of a repository, partitioned by entry id."""
 
+from collections.abc import Iterator
+from functools import partial
+
 import dagster as dg
 
 from export_pipeline.defs.jobs import job_name
+from export_pipeline.defs.looking import NamedLook, look_at_each
 from export_pipeline.defs.runs import has_unfinished, run_held
 from export_pipeline.defs.slices import Slice
 from export_pipeline.defs.vendors import vendor_definitions
@@ -12,8 +16,8 @@ from export_pipeline.settings import Settings
 from export_pipeline.vendors.laserfiche.artifacts import KINDS
 from export_pipeline.vendors.laserfiche.discovery import discover, sources
 from export_pipeline.vendors.laserfiche.exports import Laserfiche
-from export_pipeline.vendors.laserfiche.options import LaserficheOptions
-from export_pipeline.vendors.options import read_options
+from export_pipeline.vendors.laserfiche.options import LaserficheAccount, LaserficheOptions
+from export_pipeline.vendors.options import configure
 from export_pipeline.workflow.pipeline import Pipeline
 
 LASERFICHE = Slice("laserfiche", KINDS, is_asked=True)
@@ -21,7 +25,7 @@ LASERFICHE = Slice("laserfiche", KINDS, is_asked=True)
 
 def laserfiche(settings: Settings) -> dg.Definitions:
     """Everything that Dagster has of Laserfiche."""
-    options = read_options(LaserficheOptions, settings.vendor_variables)
+    options = configure(LaserficheOptions, LaserficheAccount, settings.vendor_variables).options
     job = _discover_job()
     sensor = _discovery_sensor(job, options.discovery_seconds)
     found = vendor_definitions(LASERFICHE, settings)
@@ -36,9 +40,12 @@ def _discover_job() -> dg.JobDefinition:
     )
     def look(context: dg.OpExecutionContext) -> None:
         pipeline = getattr(context.resources, LASERFICHE.vendor).pipeline()
-        for source, found in run_held(context, pipeline, _discover(pipeline)).items():
+        looked = run_held(context, pipeline, look_at_each(_looks(pipeline)))
+        for source, found in looked.found.items():
             told = (source, found.new, found.updated, found.forgotten)
             context.log.info("%s: %s new, %s changed, %s once forgotten and left out", *told)
+        looked.require_all()
+        pipeline.vendor.require_all()
 
     @dg.job(
         name=job_name(LASERFICHE.vendor, "discover"),
@@ -52,16 +59,13 @@ def _discover_job() -> dg.JobDefinition:
     return discover_documents
 
 
-async def _discover(pipeline: Pipeline) -> dict[str, Registered]:
-    vendor = _vendor(pipeline)
-    found = {}
+def _looks(pipeline: Pipeline) -> Iterator[NamedLook[Registered]]:
+    vendor, secret = _vendor(pipeline), pipeline.settings.tombstone_secret
     for account in vendor.accounts:
         client = vendor.client(account)
         for source in sources(client.api.account):
-            name = f"{account}: {source.name}"
-            secret = pipeline.settings.tombstone_secret
-            found[name] = await discover(client, source, vendor.options, pipeline.ledger, secret)
-    return found
+            work = partial(discover, client, source, vendor.options, pipeline.ledger, secret)
+            yield f"{source.name} of account {account}", work
 
 
 def _discovery_sensor(job: dg.JobDefinition, seconds: int) -> dg.SensorDefinition:
@@ -76,10 +80,13 @@ def _discovery_sensor(job: dg.JobDefinition, seconds: int) -> dg.SensorDefinitio
     def sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason | dg.RunRequest:
         try:
             vendor = _vendor(getattr(context.resources, LASERFICHE.vendor).pipeline())
+            accounts = [vendor.client(name).api.account for name in vendor.accounts]
+            has_source = any(sources(account) for account in accounts)
+            if not has_source:
+                vendor.require_all()
         except ConfigError as error:
             return dg.SkipReason(str(error))
-        accounts = [vendor.client(name).api.account for name in vendor.accounts]
-        if not any(sources(account) for account in accounts):
+        if not has_source:
             return dg.SkipReason(
                 "no account names where to look: set EXPORT_LASERFICHE_FOLDER or _SEARCH"
             )

@@ -19,7 +19,7 @@ from export_pipeline.ledger.database import Ledger
 from export_pipeline.logs import get_logger
 from export_pipeline.storage.store import Store
 
-LEASE_PREFIX = "write:"
+LEASE_PREFIX = leases.WRITING
 LEASE_SECONDS = 30.0
 MARGIN_SECONDS = 10.0
 RENEW_SECONDS = 7.5

@@ -30,6 +30,9 @@ class Signed(Protocol):
     def name_of(self, event: Mapping[str, Any]) -> str:
         """What it is about, in a few words: two of the same name are the same webhook."""
 
+    def kept(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        """What of it is kept: that alone which is read later, since the rest may hold secrets."""
+
 
 def find_signed(signed: Mapping[str, Signed], request: Request) -> Signed:
     """The vendor that the request's path names.

@@ -62,7 +62,7 @@ class Webhooks:
         return await self._keep(request, vendor, account, inbox.SCANS, status, body)
 
     async def signed(self, request: Request) -> Response:
-        """Take a webhook that its vendor signs, once; kept without signed URLs.
+        """Take a webhook that its vendor signs, once; kept is what is read of it, no signed URL.
 
         A repeat is answered like the first: without a time in it, nobody can tell who repeats it.
         """
@@ -76,7 +76,8 @@ class Webhooks:
         subject = order or signer.name_of(event)[:MAX_SUBJECT_CHARACTERS]
         if await self._ledger.look(inbox.is_kept, vendor, account, topic, subject):
             return Response(status_code=200)
-        return await self._keep(request, vendor, account, topic, subject, without_queries(event))
+        kept = without_queries(signer.kept(event))
+        return await self._keep(request, vendor, account, topic, subject, kept)
 
     async def order(self, request: Request) -> Response:
         """Take the webhook that ends an order, also of an order that the ledger does not have.

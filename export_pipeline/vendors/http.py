@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -25,6 +25,7 @@ from export_pipeline.errors import (
 )
 from export_pipeline.vendors.redaction import redact
 from export_pipeline.vendors.retry_after import retry_after_seconds
+from export_pipeline.vendors.transport import Transport
 
 CONNECT_SECONDS = 10.0
 IDLE_SECONDS = 30.0
@@ -147,7 +148,7 @@ def make_client(transport: httpx.AsyncBaseTransport | None = None) -> httpx.Asyn
         # Below WARNING they log whole URLs and headers.
         logging.getLogger(name).setLevel(logging.WARNING)
     return httpx.AsyncClient(
-        transport=transport,
+        transport=transport or Transport(),
         timeout=httpx.Timeout(IDLE_SECONDS, connect=CONNECT_SECONDS),
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         follow_redirects=False,
@@ -174,7 +175,8 @@ async def send(
         method: the HTTP method.
         url: whole.
         headers: beside those of the client.
-        content: the body.
+        content: the body; one that comes in pieces may take as long as it goes on, since the time
+            for the call counts anew with each.
         hold_seconds: how long the vendor may work or hold its answer (a long poll) before a word.
         answer_bytes: what is read of the answer; more is cut off.
 
@@ -183,10 +185,14 @@ async def send(
         ConfigError: the vendor's address is not an HTTP address.
     """
     problem: Exception
+    seconds = CALL_SECONDS + hold_seconds
+    idle = httpx.Timeout(IDLE_SECONDS + hold_seconds, connect=CONNECT_SECONDS)
     try:
-        idle = httpx.Timeout(IDLE_SECONDS + hold_seconds, connect=CONNECT_SECONDS)
-        request = client.build_request(method, url, headers=headers, content=content, timeout=idle)
-        async with asyncio.timeout(CALL_SECONDS + hold_seconds):
+        async with asyncio.timeout(seconds) as limit:
+            body = content
+            if isinstance(content, AsyncIterable):
+                body = _going_on(content, limit, seconds)
+            request = client.build_request(method, url, headers=headers, content=body, timeout=idle)
             return await _exchange(client, request, answer_bytes)
     except (httpx.InvalidURL, httpx.UnsupportedProtocol):
         problem = ConfigError(
@@ -197,6 +203,15 @@ async def send(
         problem = call.error(VendorUnavailable, text)
     # Raised out here the error has no context: httpx's own exceptions hold the request's headers.
     raise problem
+
+
+async def _going_on(
+    content: AsyncIterable[bytes], limit: asyncio.Timeout, seconds: float
+) -> AsyncIterator[bytes]:
+    async for piece in content:
+        if not limit.expired():
+            limit.reschedule(asyncio.get_running_loop().time() + seconds)
+        yield piece
 
 
 async def _exchange(client: httpx.AsyncClient, request: httpx.Request, limit: int) -> Answer:

@@ -1,22 +1,22 @@
 """One login token of an account, shared by all tasks and processes through the ledger."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from secrets import token_hex
 
-from pydantic import ValidationError
-
 from export_pipeline.errors import AuthenticationFailed, RateLimited, VendorUnavailable
 from export_pipeline.ledger import leases, quotas, tokens
-from export_pipeline.ledger.database import Ledger, Tx
+from export_pipeline.ledger.database import Tx
 from export_pipeline.ledger.quotas import Quota
-from export_pipeline.vendors.http import Answer, Call, classify, failure
-from export_pipeline.vendors.pacing import Sleep, wait_turn
-from export_pipeline.vendors.payloads import problems
+from export_pipeline.vendors.channel import Channel
+from export_pipeline.vendors.http import Answer, Call, classify
+from export_pipeline.vendors.pacing import wait_turn
+from export_pipeline.vendors.payloads import read_answer
 
 SPARE_SECONDS = 300.0
 """A token is renewed this long before its end, as Copyleaks's official SDKs do (FACTS 1.1)."""
+KNOWN_SECONDS = 60.0
+"""A token is used so long before the ledger is asked for it again; less than what is spared."""
 TURN_SECONDS = 30.0
 """The longest that a login waits for its turn within the limit."""
 LEASE_SECONDS = 120.0
@@ -43,9 +43,7 @@ class Login(ABC):
         account: the account's short name.
         credential: everything with which the token is got; it alone can read the cached one.
         quota: the vendor's limit on logins.
-        ledger: keeps token, lease and quota.
-        clock: seconds since the epoch.
-        sleep: waits for the seconds it is given.
+        channel: how the vendor is reached; its ledger keeps token, lease and quota.
     """
 
     def __init__(
@@ -54,18 +52,15 @@ class Login(ABC):
         account: str,
         credential: str,
         quota: Quota,
-        ledger: Ledger,
-        *,
-        clock: Callable[[], float],
-        sleep: Sleep,
+        channel: Channel,
     ) -> None:
         self._vendor = vendor
         self._account = account
         self._credential = credential
         self._quota = quota
-        self._ledger = ledger
-        self._clock = clock
-        self._sleep = sleep
+        self._channel = channel
+        self._ledger = channel.ledger
+        self._known: tuple[str, float] | None = None
 
     @property
     @abstractmethod
@@ -94,7 +89,12 @@ class Login(ABC):
 
     async def cached(self) -> str | None:
         """The token that lives a while yet, None if somebody has to log in."""
-        return await self._ledger.look(self._load)
+        now = self._channel.clock()
+        if self._known is not None and 0 <= now - self._known[1] < KNOWN_SECONDS:
+            return self._known[0]
+        token = await self._ledger.look(self._load)
+        self._known = None if token is None else (token, now)
+        return token
 
     async def held_until(self) -> float | None:
         """Until when the login limit or a pause allows no login, None if one may be tried now."""
@@ -116,6 +116,7 @@ class Login(ABC):
             VendorUnavailable: no login within the time that one may take.
         """
         again = CHECK_AGAIN if anew else ""
+        self._known = None
         call = Call(self._vendor, self._account, "the login", scan, self.secrets, again)
         owner = token_hex(8)
         for _ in range(POLLS):
@@ -124,7 +125,7 @@ class Login(ABC):
                 return token
             if leads:
                 return await self._lead(call, owner)
-            await self._sleep(POLL_SECONDS)
+            await self._channel.sleep(POLL_SECONDS)
         raise call.error(
             VendorUnavailable,
             "another process has been logging in for too long;"
@@ -165,7 +166,11 @@ class Login(ABC):
     async def _lead(self, call: Call, owner: str) -> str:
         try:
             await wait_turn(
-                self._ledger, call, [self._quota], longest_seconds=TURN_SECONDS, sleep=self._sleep
+                self._ledger,
+                call,
+                [self._quota],
+                longest_seconds=TURN_SECONDS,
+                sleep=self._channel.sleep,
             )
             granted = self._granted(call, await self.send(call))
             await self._ledger.apply(self._save, granted)
@@ -180,17 +185,8 @@ class Login(ABC):
             if kind not in (RateLimited, VendorUnavailable):
                 kind = AuthenticationFailed
             said = self.read_refusal(answer.body)
-            raise failure(call, answer, said=said, now=self._clock(), kind=kind)
-        try:
-            return self.read(answer.body)
-        except ValidationError as error:
-            reason = problems(error)
-        raise call.error(
-            VendorUnavailable,
-            f"the answer is not what the vendor documents ({reason}); check the login address",
-            status=answer.status,
-            request_id=answer.request_id,
-        )
+            raise self._channel.failure(call, answer, said, kind)
+        return read_answer(call, answer, self.read, "the login address")
 
     def _save(self, tx: Tx, granted: Granted) -> None:
         ends = tx.now + granted.life_seconds

@@ -1,6 +1,7 @@
 """From the settings to the vendors; a new vendor is one line in `_VENDORS`."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
 
 from export_pipeline.ledger.database import Ledger
 from export_pipeline.settings import Settings
@@ -21,12 +22,15 @@ from export_pipeline.vendors.options import (
 )
 from export_pipeline.vendors.vendor import Vendor
 
-_VENDORS: Sequence[Callable[[Settings, Ledger], Vendor]] = (
-    Copyleaks,
-    Laserfiche,
-    HookBridge,
-    CloudConvert,
-)
+
+class _Maker(Protocol):
+    name: str
+
+    def __call__(self, settings: Settings, ledger: Ledger) -> Vendor: ...
+
+
+_VENDORS: Sequence[_Maker] = (Copyleaks, Laserfiche, HookBridge, CloudConvert)
+VENDOR_NAMES = tuple(make.name for make in _VENDORS)
 
 
 def open_vendors(settings: Settings, ledger: Ledger) -> dict[str, Vendor]:
@@ -44,14 +48,11 @@ VARIABLES: Sequence[tuple[type[VendorOptions], type[VendorAccount]]] = (
 
 
 def vendor_variables(variables: Mapping[str, str]) -> Iterator[Variable]:
-    """Every variable of those vendors, of each account that is named.
-
-    Raises:
-        ConfigError: something is named that cannot be an account.
-    """
+    """Every variable of those vendors, of each account that is named."""
     for options, account in VARIABLES:
         prefix = options.prefix
         for name in account_names(prefix, variables):
             yield from account_variables(prefix, account, name)
-        yield Variable(f"{prefix}{ACCOUNTS}", "Names of further accounts")
+        vendor = options.__name__.removesuffix("Options")
+        yield Variable(f"{prefix}{ACCOUNTS}", f"Names of further {vendor} accounts")
         yield from declared(options)

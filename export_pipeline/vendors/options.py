@@ -1,8 +1,9 @@
 """A vendor's own variables: its options, and its accounts, each a set of credentials by name."""
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -40,6 +41,11 @@ Options = TypeVar("Options", bound=VendorOptions)
 Account = TypeVar("Account", bound=VendorAccount)
 
 
+def variable(name: str, meaning: str, *, default: Any, **limits: Any) -> Any:
+    """Declare an option that the variable of that name sets."""
+    return Field(default=default, alias=name, description=meaning, **limits)
+
+
 def part(suffix: str, meaning: str, **limits: Any) -> Any:
     """Declare a field of an account that variables ending in `suffix` set."""
     return Field(alias=suffix, description=meaning, **limits)
@@ -59,35 +65,57 @@ def read_options(model: type[Options], variables: Mapping[str, str]) -> Options:
         raise ConfigError(in_words(error)) from None
 
 
+@dataclass(frozen=True)
+class Configured(Generic[Options, Account]):
+    """What the variables of a vendor come to.
+
+    Args:
+        options: all at their defaults if one of them is wrong,
+        accounts: and then none, since what was meant by it cannot be guessed.
+        wrong: the names of those that cannot be used, each with why and what to set.
+    """
+
+    options: Options
+    accounts: Sequence[Account]
+    wrong: Mapping[str, str]
+
+
+def configure(
+    options: type[Options], account: type[Account], variables: Mapping[str, str]
+) -> Configured[Options, Account]:
+    """Read what is set of a vendor; an account that is set wrongly harms no other."""
+    try:
+        found = read_options(options, variables)
+    except ConfigError as error:
+        names = account_names(options.prefix, variables)
+        return Configured(options(), (), dict.fromkeys(names, str(error)))
+    return Configured(found, *read_accounts(options.prefix, account, variables))
+
+
 def read_accounts(
     prefix: str, model: type[Account], variables: Mapping[str, str]
-) -> tuple[Account, ...]:
+) -> tuple[Sequence[Account], Mapping[str, str]]:
     """Read every account: the default one if anything of it is set, and all that are named.
 
-    Raises:
-        ConfigError: names each variable that is missing or cannot be used and why.
+    Returns:
+        the accounts, and the names of those that cannot be used, each with why and what to set.
     """
-    named = account_names(prefix, variables)
-    found = [_read_account(prefix, model, name, variables) for name in named]
-    return tuple(account for account in found if account is not None)
+    found: list[Account] = []
+    wrong: dict[str, str] = {}
+    for name in account_names(prefix, variables):
+        try:
+            account = _read_account(prefix, model, name, variables)
+        except ConfigError as error:
+            wrong[name] = str(error)
+        else:
+            found += [account] if account is not None else []
+    return found, wrong
 
 
 def account_names(prefix: str, variables: Mapping[str, str]) -> list[str]:
-    """The default account and those that `<prefix>ACCOUNTS` names.
-
-    Raises:
-        ConfigError: one cannot be an account's name.
-    """
+    """The default account and those that `<prefix>ACCOUNTS` names, as they stand there."""
     listed = variables.get(prefix + ACCOUNTS, "").strip(", ")
-    names = list(dict.fromkeys([DEFAULT_ACCOUNT, *(_SEPARATORS.split(listed) if listed else [])]))
-    for name in names:
-        lent = any(f"{prefix}{infix(name)}".startswith(taken) for taken in STORE_PREFIXES)
-        if not ACCOUNT_NAME.fullmatch(name) or lent:
-            raise ConfigError(
-                f"{prefix}{ACCOUNTS}: {name!r} cannot be an account's name: use 1 to 31 of"
-                " a-z 0-9 _ -, beginning with a letter or digit, and no store's name"
-            )
-    return names
+    return list(dict.fromkeys([DEFAULT_ACCOUNT, *(_SEPARATORS.split(listed) if listed else [])]))
 
 
 def account_variables(prefix: str, model: type[VendorAccount], name: str) -> Iterator[Variable]:
@@ -104,6 +132,11 @@ def _read_account(
     prefix: str, model: type[Account], name: str, variables: Mapping[str, str]
 ) -> Account | None:
     begin = prefix + infix(name)
+    if not ACCOUNT_NAME.fullmatch(name) or begin.startswith(STORE_PREFIXES):
+        raise ConfigError(
+            f"{prefix}{ACCOUNTS}: {name!r} cannot be an account's name: use 1 to 31 of"
+            " a-z 0-9 _ -, beginning with a letter or digit, and no store's name"
+        )
     parts = [field.alias for field in model.model_fields.values() if field.alias]
     given = {part: value for part in parts if (value := variables.get(begin + part))}
     if not given and name == DEFAULT_ACCOUNT:
@@ -111,4 +144,4 @@ def _read_account(
     try:
         return model.model_validate({"name": name, **given})
     except ValidationError as error:
-        raise ConfigError(in_words(error, begin)) from None
+        raise ConfigError(in_words(error, begin, needs=f"account {name!r}")) from None

@@ -1,8 +1,9 @@
 """The Retry-After header (RFC 9110, 10.2.3), read from vendors who may write anything into it."""
 
 import re
-from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+
+from export_pipeline.vendors.fields import aware
 
 FLOOR_SECONDS = 1.0
 """A vendor that says 0 has just said that we are too fast."""
@@ -27,10 +28,6 @@ def retry_after_seconds(value: str | None, *, now: float) -> float | None:
 def _until(text: str, now: float) -> float | None:
     try:
         moment = parsedate_to_datetime(text)
-        return _aware(moment).timestamp() - now
+        return aware(moment).timestamp() - now
     except (ValueError, OverflowError):
         return None
-
-
-def _aware(moment: datetime) -> datetime:
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

@@ -1,6 +1,6 @@
 """The one interface by which the workflow knows a vendor."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -121,12 +121,16 @@ class Asking:
         longest_seconds: up to this.
         holds: whether the vendor itself holds the answer until an order ends (a long poll): then
             no pause is needed.
+        together: questions of one account that are open at the same time.
+        apart_seconds: between the begin of two of them.
     """
 
     at_once: int
     first_seconds: float
     longest_seconds: float
     holds: bool = False
+    together: int = 1
+    apart_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -172,6 +176,10 @@ class StoredSource:
     chunks: Callable[[], AsyncIterator[bytes]] = field(repr=False)
 
 
+async def _has_room(name: str) -> None:
+    pass
+
+
 def _no_source(key: str) -> StoredSource:
     raise ExportPipelineError(f"{key}: this order is given no archived file")
 
@@ -188,8 +196,9 @@ class Placement:
         kinds: artifact name -> its kind.
         completion: where the vendor posts that it ended.
         sign: artifact name -> where a vendor writes it straight into the store, once, until the
-            order's deadline; None if the store cannot sign.
+            order's deadline, with exactly the headers given; None if the store cannot sign.
         lend: artifact name -> how the vendor writes it with credentials of its own, None without.
+        make_room: artifact name -> makes the folder into which the vendor writes it so.
         source: the store's key -> that archived file, for the vendor to take in.
         is_on_time: whether the claimed turn still holds; asked right before the call is sent.
     """
@@ -202,6 +211,7 @@ class Placement:
     completion: UploadTarget
     sign: Callable[[str], UploadTarget | None] = field(default=lambda _: None, repr=False)
     lend: Callable[[str], Loan | None] = field(default=lambda _: None, repr=False)
+    make_room: Callable[[str], Awaitable[None]] = field(default=_has_room, repr=False)
     source: Callable[[str], StoredSource] = field(default=_no_source, repr=False)
     is_on_time: Callable[[], bool] = field(default=lambda: True, repr=False)
 
@@ -236,12 +246,19 @@ class Vendor(Protocol):
         """Short names of the accounts that are configured."""
 
     @property
+    def wrong(self) -> Mapping[str, str]:
+        """Those that are set and cannot be used, each with why and what to set."""
+
+    @property
     def kinds(self) -> Sequence[ArtifactKind]:
         """Its assets, in the order in which the UI shows them."""
 
     @property
     def pushes(self) -> bool:
-        """Whether each artifact of an order needs an upload target beforehand."""
+        """Whether each artifact of an order needs an upload target beforehand.
+
+        Such a vendor may send a Content-Type of its own, so that none is signed for it.
+        """
 
     @property
     def writes(self) -> bool:
@@ -272,6 +289,13 @@ class Vendor(Protocol):
 
         Raises:
             ConfigError: it is not; names the variables to set.
+        """
+
+    def require_all(self) -> None:
+        """Make sure that every account that is set can be used.
+
+        Raises:
+            ConfigError: some cannot; names the variables to set.
         """
 
     def quotas(self, account: str) -> Sequence[Quota]:

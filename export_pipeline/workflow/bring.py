@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 from export_pipeline.errors import AlreadyExists, ConfigError, NotFound, VendorError
 from export_pipeline.ledger import artifacts, orders
@@ -22,26 +22,38 @@ HOLD_SECONDS = 30.0
 Failure = VendorError | ConfigError
 
 
-async def bring(pipeline: Pipeline, scan: Scan, order: Order, artifact: Artifact) -> Failure | None:
-    """Pull or promote one artifact of a completed order; twice changes nothing.
+class Brought(NamedTuple):
+    """What is known of an artifact that the store should have by now.
 
-    Returns:
-        Why the vendor did not give it, None if it did or had nothing to give: the store tells.
+    Args:
+        size: bytes that passed, None if others than we moved them.
+        sha256: their digest.
+        failure: why the vendor did not give it, None if it did or had nothing to give.
+    """
+
+    size: int | None
+    sha256: str | None
+    failure: Failure | None = None
+
+
+async def bring(pipeline: Pipeline, scan: Scan, order: Order, artifact: Artifact) -> Brought:
+    """Pull or promote one artifact of a completed order; twice changes nothing.
 
     Raises:
         StoreError: the store failed.
     """
     completion: Mapping[str, Any] = order.completion or {}
     key = pipeline.key(scan, order.generation, artifact.name)
+    noted = Brought(artifact.size, artifact.sha256)
     staged = completion.get("staged", {}).get(artifact.name)
     if staged:
         await _promote(pipeline, staged, key)
     elif completion.get("is_ready") and artifact.sha256 is None:
         try:
-            await _pull(pipeline, order, artifact, key)
+            return await _pull(pipeline, order, artifact, key) or noted
         except (VendorError, ConfigError) as error:
-            return error
-    return None
+            return noted._replace(failure=error)
+    return noted
 
 
 async def _promote(pipeline: Pipeline, staged: str, key: str) -> None:
@@ -52,7 +64,7 @@ async def _promote(pipeline: Pipeline, staged: str, key: str) -> None:
     await pipeline.store.delete(staged)
 
 
-async def _pull(pipeline: Pipeline, order: Order, artifact: Artifact, key: str) -> None:
+async def _pull(pipeline: Pipeline, order: Order, artifact: Artifact, key: str) -> Brought | None:
     async with pipeline.vendor.open(order, artifact) as opened:
         stream = HashingStream(opened.chunks)
         media_type = pipeline.kind(artifact.kind).media_type
@@ -60,8 +72,9 @@ async def _pull(pipeline: Pipeline, order: Order, artifact: Artifact, key: str) 
             async with writing(pipeline.ledger, pipeline.store, key):
                 await pipeline.store.put(key, stream, content_type=media_type)
         except AlreadyExists:
-            return  # by a process that was stopped before it noted that: it is verified as it is
+            return None  # by a process that was stopped before it noted that: verified as it is
     await pipeline.ledger.apply(_pulled, order, artifact, opened, stream)
+    return Brought(stream.size, stream.sha256)
 
 
 def _pulled(

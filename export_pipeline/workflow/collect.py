@@ -66,19 +66,19 @@ async def _look(pipeline: Pipeline, order: Order) -> Looked:
     async def look_at(artifact: Artifact) -> None:
         key = pipeline.key(scan, order.generation, artifact.name)
         async with gate:
-            failure = await bring(pipeline, scan, order, artifact)
+            brought = await bring(pipeline, scan, order, artifact)
             verdict = await verify(
                 pipeline.store,
                 key,
                 pipeline.kind(artifact.kind).opener,
-                expected_size=artifact.size,
-                expected_sha256=artifact.sha256,
+                expected_size=brought.size,
+                expected_sha256=brought.sha256,
             )
             if verdict.passed:
                 checksums[artifact.name] = await _checksum(pipeline.store, key)
         verdicts[artifact.name] = verdict
-        if failure is not None and not verdict.present:
-            failures[artifact.name] = failure
+        if brought.failure is not None and not verdict.present:
+            failures[artifact.name] = brought.failure
 
     await all_of(*[look_at(one) for one in files if one.state == ArtifactState.EXPECTED])
     return Looked(order, scan, verdicts, checksums, failures)

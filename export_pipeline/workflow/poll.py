@@ -50,18 +50,24 @@ async def _poll_account(
     stop: asyncio.Event,
 ) -> int:
     ended = 0
+    questions: set[asyncio.Task[int]] = set()
     now, wait = await pipeline.ledger.look(_next_wait, pipeline, account)
-    until, busy_at = now + seconds, now
-    while now < until and not stop.is_set():
-        if wait == 0.0:
-            ended += await ask(pipeline, asking, account)
-            busy_at = now
-        elif wait is None and now - busy_at >= linger:
-            break
-        else:
-            await pipeline.sleep(min(wait or IDLE_SECONDS, IDLE_SECONDS))
-        now, wait = await pipeline.ledger.look(_next_wait, pipeline, account)
-    return ended
+    until, busy_at, free_at = now + seconds, now, now
+    async with asyncio.TaskGroup() as group:
+        while now < until and not stop.is_set():
+            if len(questions) == asking.together:
+                done, questions = await asyncio.wait(questions, return_when=asyncio.FIRST_COMPLETED)
+                ended += sum(one.result() for one in done)
+            elif wait == 0.0 and now >= free_at:
+                taken = await _take(pipeline, asking, account)
+                questions.add(group.create_task(_ask(pipeline, asking, account, taken)))
+                busy_at, free_at = now, now + asking.apart_seconds
+            elif wait is None and now - busy_at >= linger:
+                break
+            else:
+                await pipeline.sleep(min(wait or IDLE_SECONDS, IDLE_SECONDS))
+            now, wait = await pipeline.ledger.look(_next_wait, pipeline, account)
+    return ended + sum(one.result() for one in questions)
 
 
 def _next_wait(tx: Tx, pipeline: Pipeline, account: str) -> tuple[float, float | None]:
@@ -77,15 +83,19 @@ def _next_wait(tx: Tx, pipeline: Pipeline, account: str) -> tuple[float, float |
     return tx.now, max(0.0, max(due, rest.until) - tx.now)
 
 
-async def ask(pipeline: Pipeline, asking: Asking, account: str) -> int:
-    """Ask once after the orders whose time has come; return how many ended."""
-    taken = await pipeline.ledger.apply(
+async def _take(pipeline: Pipeline, asking: Asking, account: str) -> list[Order]:
+    """The orders of one question, of those whose time has come; another process may be faster."""
+    return await pipeline.ledger.apply(
         orders.take_to_ask,
         pipeline.vendor.name,
         account,
         limit=asking.at_once,
         seconds=ASKING_SECONDS,
     )
+
+
+async def _ask(pipeline: Pipeline, asking: Asking, account: str, taken: Sequence[Order]) -> int:
+    """Ask once after these orders; return how many ended."""
     if not taken:
         return 0
     try:

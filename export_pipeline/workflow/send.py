@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -20,6 +20,7 @@ from export_pipeline.errors import (
 from export_pipeline.ledger import artifacts, events, orders, quotas, registry
 from export_pipeline.ledger.database import Tx
 from export_pipeline.ledger.rows import Artifact, Order, OrderState, Outcome, Scan
+from export_pipeline.storage.store import UploadTarget
 from export_pipeline.vendors.vendor import Placement, Receipt
 from export_pipeline.workflow import files
 from export_pipeline.workflow.completion import note_completion
@@ -28,7 +29,13 @@ from export_pipeline.workflow.pipeline import Pipeline
 from export_pipeline.workflow.rest import let_rest, needs_person
 from export_pipeline.workflow.seal import seal_if_possible
 from export_pipeline.workflow.settle import close, close_gone
-from export_pipeline.workflow.targets import loan, signed_target, stored_source, upload_target
+from export_pipeline.workflow.targets import (
+    loan,
+    make_room,
+    signed_target,
+    stored_source,
+    upload_target,
+)
 
 SENDING_SECONDS = 120.0
 """How long a send may take before another process sends the same order, by the same id."""
@@ -83,7 +90,7 @@ async def _drain_account(
                 turn = await _take_turn(pipeline, account)
                 if turn is not None:
                     sent += 1
-                    under_way.add(task := sends.create_task(send(pipeline, *turn)))
+                    under_way.add(task := sends.create_task(send(pipeline, turn)))
                     task.add_done_callback(under_way.discard)
             elif under_way:
                 # What they are answered may come back into the queue.
@@ -121,11 +128,23 @@ def _next_wait(tx: Tx, pipeline: Pipeline, account: str) -> tuple[float, float |
     return tx.now, max(0.0, max(due, rest.until, *free) - tx.now)
 
 
-async def _take_turn(pipeline: Pipeline, account: str) -> tuple[Order, OnTime] | None:
-    """Claim a moment, wait for it, and take the order that is first in the queue then.
+@dataclass(frozen=True)
+class Turn:
+    """An order that this process has taken and is to send now.
 
-    The order comes with the check that its turn still holds, by this process's own clock.
+    Args:
+        ordered: what the order is to bring.
+        is_on_time: whether the turn still holds, by this process's own clock.
     """
+
+    scan: Scan
+    order: Order
+    ordered: Sequence[Artifact]
+    is_on_time: OnTime
+
+
+async def _take_turn(pipeline: Pipeline, account: str) -> Turn | None:
+    """Claim a moment, wait for it, and take the order that is first in the queue then."""
     claim = await pipeline.ledger.apply(_claim, pipeline, account)
     if claim.wait > 0:
         await pipeline.sleep(claim.wait)
@@ -133,8 +152,8 @@ async def _take_turn(pipeline: Pipeline, account: str) -> tuple[Order, OnTime] |
     taken = await pipeline.ledger.apply(_take, pipeline, account, claim)
     if taken is None:
         return None
-    order, seconds_left = taken
-    return order, lambda: time.monotonic() - asked <= seconds_left
+    scan, order, ordered, seconds_left = taken
+    return Turn(scan, order, ordered, lambda: time.monotonic() - asked <= seconds_left)
 
 
 @dataclass(frozen=True)
@@ -160,8 +179,10 @@ def _claim(tx: Tx, pipeline: Pipeline, account: str) -> _Claim:
     return _Claim(number, moment - tx.now, moment + tolerance)
 
 
-def _take(tx: Tx, pipeline: Pipeline, account: str, claim: _Claim) -> tuple[Order, float] | None:
-    """Take the next order; return it with the seconds for which the claim holds."""
+def _take(
+    tx: Tx, pipeline: Pipeline, account: str, claim: _Claim
+) -> tuple[Scan, Order, list[Artifact], float] | None:
+    """Take the next order; return what it is about, and the seconds for which the claim holds."""
     if tx.now > claim.valid_until:
         return None  # used late, the claim could crowd the next one: it is given up
     name = pipeline.vendor.name
@@ -172,17 +193,21 @@ def _take(tx: Tx, pipeline: Pipeline, account: str, claim: _Claim) -> tuple[Orde
     if order is None:
         return None
     deadline = tx.now + pipeline.settings.order_deadline
-    taken = orders.sending(tx, order, pipeline.owner, seconds=SENDING_SECONDS, deadline=deadline)
-    return (order, claim.valid_until - tx.now) if taken else None
+    if not orders.sending(tx, order, pipeline.owner, seconds=SENDING_SECONDS, deadline=deadline):
+        return None
+    scan, ordered = registry.by_id(tx, order.scan_id), artifacts.of_order(tx, order.id)
+    return scan, order, ordered, claim.valid_until - tx.now
 
 
-async def send(pipeline: Pipeline, order: Order, is_on_time: OnTime = lambda: True) -> None:
-    """Send one order that this process has taken, and note what the vendor answered."""
-    scan, ordered = await pipeline.ledger.look(_of_order, order)
+async def send(pipeline: Pipeline, turn: Turn) -> None:
+    """Send one order, and note what the vendor answered."""
+    scan, order, ordered = turn.scan, turn.order, turn.ordered
     try:
-        # Beside the event loop: an order of 1,000 results has as many URLs signed.
-        placement = await asyncio.to_thread(_placement, pipeline, scan, order, ordered, is_on_time)
-        receipt = await pipeline.vendor.place(placement)
+        targets: Mapping[str, UploadTarget] = {}
+        if pipeline.vendor.pushes:
+            # Beside the event loop: an order of 1,000 results has as many URLs signed.
+            targets = await asyncio.to_thread(_targets, pipeline, turn)
+        receipt = await pipeline.vendor.place(_placement(pipeline, turn, targets))
     except StoreError as error:
         # No URL can be signed for the order's whole time: nothing is sent before that is mended.
         pause = backoff(order.sends, random.random())  # noqa: S311  guards nothing
@@ -200,34 +225,29 @@ async def send(pipeline: Pipeline, order: Order, is_on_time: OnTime = lambda: Tr
     await pipeline.ledger.apply(_accepted, pipeline, scan, order, receipt)
 
 
-def _of_order(tx: Tx, order: Order) -> tuple[Scan, list[Artifact]]:
-    return registry.by_id(tx, order.scan_id), artifacts.of_order(tx, order.id)
-
-
 def _not_sent(tx: Tx, order: Order, reason: str, pause: float, *, restart: bool) -> None:
     events.record(tx, order.scan_id, "not sent", order.id, reason=reason)
     orders.back_to_queue(tx, order.id, not_before=tx.now + pause, reason=reason, restart=restart)
 
 
-def _placement(
-    pipeline: Pipeline,
-    scan: Scan,
-    order: Order,
-    ordered: Sequence[Artifact],
-    is_on_time: OnTime,
-) -> Placement:
-    pushed = ordered if pipeline.vendor.pushes else ()
+def _targets(pipeline: Pipeline, turn: Turn) -> dict[str, UploadTarget]:
+    return {one.name: upload_target(pipeline, turn.scan, turn.order, one) for one in turn.ordered}
+
+
+def _placement(pipeline: Pipeline, turn: Turn, targets: Mapping[str, UploadTarget]) -> Placement:
+    scan, order = turn.scan, turn.order
     return Placement(
         order=order,
         scan=scan,
-        targets={one.name: upload_target(pipeline, scan, order, one) for one in pushed},
-        vendor_names={one.name: one.vendor_name for one in ordered},
-        kinds={one.name: one.kind for one in ordered},
+        targets=targets,
+        vendor_names={one.name: one.vendor_name for one in turn.ordered},
+        kinds={one.name: one.kind for one in turn.ordered},
         completion=pipeline.addresses.order_webhook(order),
         sign=lambda name: signed_target(pipeline, scan, order, name),
         lend=lambda name: loan(pipeline, order, name),
+        make_room=lambda name: make_room(pipeline, order, name),
         source=lambda key: stored_source(pipeline, key),
-        is_on_time=is_on_time,
+        is_on_time=turn.is_on_time,
     )
 
 

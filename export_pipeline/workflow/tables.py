@@ -85,15 +85,17 @@ def _delimiter(text: str, known: Sequence[str]) -> str | None:
     """What separates the names of a header, None if the line is none."""
     if text.startswith("{"):
         return None
+    spelled = _spelled(known)
     for name in _DELIMITERS.split(text):
-        if _name(name) in known:
+        if _name(name) in spelled:
             found = _DELIMITERS.search(text)
             return found.group() if found else ","
     return None
 
 
 def _header(text: str, delimiter: str, known: Sequence[str]) -> list[str]:
-    names = [_name(name) for name in text.split(delimiter)]
+    spelled = _spelled(known)
+    names = [spelled.get(_name(name), name) for name in text.split(delimiter)]
     strange = [name for name in names if name not in known]
     if SCAN not in names or strange or len(set(names)) != len(names):
         raise BadInput(
@@ -101,6 +103,11 @@ def _header(text: str, delimiter: str, known: Sequence[str]) -> list[str]:
             f" {', '.join(name for name in known if name != SCAN)}, each once, and no other"
         )
     return names
+
+
+def _spelled(known: Sequence[str]) -> dict[str, str]:
+    """The names as they are spelled, whatever capitals a header has."""
+    return {name.casefold(): name for name in known}
 
 
 def _name(text: str) -> str:
@@ -114,7 +121,7 @@ def _read_row(header: Sequence[str], delimiter: str, text: str) -> dict[str, Any
         raise BadInput(f"not a CSV row ({error}); a row is one line") from None
     if len(row) != len(header):
         raise BadInput(f"{len(row)} values for {len(header)} columns; quote what has commas in it")
-    return dict(zip(header, row, strict=True))
+    return {name: value for name, value in zip(header, row, strict=True) if value}
 
 
 def _read_json(text: str) -> dict[str, Any]:

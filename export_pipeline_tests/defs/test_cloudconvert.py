@@ -8,14 +8,13 @@ import dagster as dg
 import pytest
 import sqlalchemy as sa
 
-from export_pipeline.defs import resources
 from export_pipeline.defs.cloudconvert import cloudconvert
 from export_pipeline.ledger import cursors
-from export_pipeline.ledger.home import make_ledger
 from export_pipeline.ledger.schema import scans
 from export_pipeline.sandbox import Sandbox, SandboxOptions
 from export_pipeline.sandbox.cloudconvert import CloudConvertOptions
 from export_pipeline.settings import Settings
+from export_pipeline_tests.defs.homes import home_in, ledger_of, with_resources
 from export_pipeline_tests.vendors.cloudconvert.bench import environment
 
 LONG_AGO = 1_000_000_000.0
@@ -31,19 +30,13 @@ def sandbox() -> Iterator[Sandbox]:
 def settings(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Settings]:
-    for name, value in environment(sandbox).items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("EXPORT_PIPELINE_HOME", str(tmp_path))
-    yield Settings.from_env({}, tmp_path)
-    resources._ledger(f"sqlite:///{tmp_path / 'ledger.sqlite'}").close()
-    resources._ledger.cache_clear()
+    with home_in(tmp_path, monkeypatch, environment(sandbox)) as settings:
+        yield settings
 
 
 @pytest.fixture
 def defs(settings: Settings) -> dg.Definitions:
-    return dg.Definitions.merge(
-        cloudconvert(settings), dg.Definitions(resources=resources.resources())
-    )
+    return with_resources(cloudconvert(settings))
 
 
 def discovered(defs: dg.Definitions) -> dg.ExecuteInProcessResult:
@@ -51,11 +44,8 @@ def discovered(defs: dg.Definitions) -> dg.ExecuteInProcessResult:
 
 
 def states(settings: Settings) -> dict[str, str]:
-    ledger = make_ledger(settings.ledger_url)
-    with ledger.read() as tx:
-        found = {row.scan: row.state for row in tx.all(sa.select(scans.c.scan, scans.c.state))}
-    ledger.close()
-    return found
+    with ledger_of(settings) as ledger, ledger.read() as tx:
+        return {row.scan: row.state for row in tx.all(sa.select(scans.c.scan, scans.c.state))}
 
 
 def planned(defs: dg.Definitions) -> Any:
@@ -92,10 +82,8 @@ def test_with_orders_left_to_others_it_is_only_registered(
 def test_a_gap_since_the_last_look_is_warned_of(
     defs: dg.Definitions, settings: Settings, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    ledger = make_ledger(settings.ledger_url)
-    with ledger.write() as tx:
+    with ledger_of(settings) as ledger, ledger.write() as tx:
         cursors.save(tx, "cloudconvert/default/jobs", LONG_AGO)
-    ledger.close()
     assert discovered(defs).success
     said = "jobs of account default: what ended from 2001-09-09 01:46 UTC to"
     assert said in capfd.readouterr().err
@@ -103,12 +91,28 @@ def test_a_gap_since_the_last_look_is_warned_of(
     assert "what ended from" not in capfd.readouterr().err
 
 
-def test_a_look_that_fails_fails_the_run(
-    defs: dg.Definitions, settings: Settings, monkeypatch: pytest.MonkeyPatch
+def test_an_account_whose_looks_fail_fails_the_run_by_name_and_stops_no_other(
+    defs: dg.Definitions,
+    settings: Settings,
+    sandbox: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
+    key = sandbox.addresses["cloudconvert_key"]
     monkeypatch.setenv("EXPORT_CLOUDCONVERT_KEY", "another-key")
+    monkeypatch.setenv("EXPORT_CLOUDCONVERT_ACCOUNTS", "two")
+    monkeypatch.setenv("EXPORT_CLOUDCONVERT_TWO_KEY", key)
+    with ledger_of(settings) as ledger, ledger.write() as tx:
+        cursors.save(tx, "cloudconvert/two/jobs", LONG_AGO)
     assert not discovered(defs).success
-    assert states(settings) == {}
+    jobs = sandbox.addresses["examples"]["cloudconvert"]["jobs"]
+    assert states(settings) == dict.fromkeys(jobs, "ordered")
+    told = capfd.readouterr().err
+    assert "jobs of account two: what ended from 2001-09-09 01:46 UTC to" in told
+    assert "2 of 4 looks failed, the others are done: jobs of account default: " in told
+    assert "; tasks of account default: " in told
+    assert "correct EXPORT_CLOUDCONVERT_KEY" in told
+    assert key not in told
 
 
 def test_the_schedule_runs_every_hour_where_there_is_something_to_look_for(

@@ -3,35 +3,30 @@
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import dagster as dg
 import pytest
 import sqlalchemy as sa
 
-from export_pipeline.defs import resources
 from export_pipeline.defs.hookbridge import HOOKBRIDGE, hookbridge
 from export_pipeline.ledger import events
-from export_pipeline.ledger.home import make_ledger
 from export_pipeline.ledger.schema import scans
 from export_pipeline.settings import Settings
+from export_pipeline_tests.defs.homes import home_in, ledger_of, with_resources
 
 NAME = "hookbridge_windows"
 
 
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
-    monkeypatch.setenv("EXPORT_PIPELINE_HOME", str(tmp_path))
-    monkeypatch.setenv("EXPORT_HOOKBRIDGE_KEY", "hb_test_key")
-    yield Settings.from_env({}, tmp_path)
-    resources._ledger(f"sqlite:///{tmp_path / 'ledger.sqlite'}").close()
-    resources._ledger.cache_clear()
+    with home_in(tmp_path, monkeypatch, {"EXPORT_HOOKBRIDGE_KEY": "hb_test_key"}) as settings:
+        yield settings
 
 
 @pytest.fixture
 def defs(settings: Settings) -> dg.Definitions:
-    return dg.Definitions.merge(
-        hookbridge(settings), dg.Definitions(resources=resources.resources())
-    )
+    return with_resources(hookbridge(settings))
 
 
 def run(defs: dg.Definitions, **config: str) -> bool:
@@ -41,10 +36,8 @@ def run(defs: dg.Definitions, **config: str) -> bool:
 
 
 def registered(settings: Settings) -> list[tuple[str, str]]:
-    ledger = make_ledger(settings.ledger_url)
-    with ledger.read() as tx:
+    with ledger_of(settings) as ledger, ledger.read() as tx:
         found = tx.all(sa.select(scans.c.account, scans.c.scan).order_by(scans.c.id))
-    ledger.close()
     return [(row.account, row.scan) for row in found]
 
 
@@ -56,6 +49,22 @@ def test_a_night_registers_yesterday_and_the_next_run_nothing_new(
     yesterday = datetime.now(UTC).date() - timedelta(days=1)
     assert ("default", yesterday.isoformat()) in registered(settings)
     assert len(registered(settings)) == 1
+
+
+def test_a_night_registers_every_day_since_the_last_one_that_was_registered(
+    defs: dg.Definitions, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Days on which nothing ran, a run by hand among them, leave no gap."""
+    now = datetime.now(UTC)
+    with monkeypatch.context() as earlier:
+        before = SimpleNamespace(time=(now - timedelta(days=4)).timestamp)
+        earlier.setattr("export_pipeline.defs.hookbridge.time", before)
+        assert run(defs)
+    yesterday = (now - timedelta(days=1)).date()
+    assert run(defs, start=yesterday.isoformat())
+    assert run(defs)
+    days = [(now - timedelta(days=ago)).date().isoformat() for ago in range(5, 0, -1)]
+    assert sorted(registered(settings)) == [("default", day) for day in days]
 
 
 def test_every_day_since_the_start_is_registered_for_every_account(
@@ -75,10 +84,8 @@ def test_a_run_by_hand_registers_the_days_that_it_is_given(
 ) -> None:
     assert run(defs, start="2024-02-28", until="2024-03-02")
     assert [scan for _, scan in registered(settings)] == ["2024-02-28", "2024-02-29", "2024-03-01"]
-    ledger = make_ledger(settings.ledger_url)
-    with ledger.read() as tx:
+    with ledger_of(settings) as ledger, ledger.read() as tx:
         (event,) = events.history(tx, 1)
-    ledger.close()
     assert (event.event, event.detail) == ("registered", {"source": "schedule"})
 
 
@@ -108,3 +115,11 @@ def test_its_assets_are_an_order_the_file_and_the_bag(defs: dg.Definitions) -> N
     keys = {key.to_user_string() for key in defs.resolve_all_asset_keys()}
     assert keys == {"hookbridge/order", "hookbridge/csv", "hookbridge/bag"}
     assert HOOKBRIDGE.is_asked
+
+
+def test_a_run_registers_for_the_others_and_fails_with_the_account_that_is_set_wrongly(
+    defs: dg.Definitions, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EXPORT_HOOKBRIDGE_ACCOUNTS", "eu")
+    assert not run(defs)
+    assert {account for account, _ in registered(settings)} == {"default"}

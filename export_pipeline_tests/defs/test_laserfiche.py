@@ -9,13 +9,12 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
-from export_pipeline.defs import resources
 from export_pipeline.defs.laserfiche import laserfiche
-from export_pipeline.ledger.home import make_ledger
 from export_pipeline.ledger.schema import cursors, scans
 from export_pipeline.sandbox import Sandbox, SandboxOptions
 from export_pipeline.sandbox.laserfiche import EntrySpec, LaserficheOptions
 from export_pipeline.settings import Settings
+from export_pipeline_tests.defs.homes import home_in, ledger_of, with_resources
 from export_pipeline_tests.vendors.laserfiche.bench import environment
 
 SEARCH = '{LF:Name="Con*", Type="D"}'
@@ -31,19 +30,13 @@ def sandbox() -> Iterator[Sandbox]:
 def settings(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Settings]:
-    for name, value in environment(sandbox).items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("EXPORT_PIPELINE_HOME", str(tmp_path))
-    yield Settings.from_env({}, tmp_path)
-    resources._ledger(f"sqlite:///{tmp_path / 'ledger.sqlite'}").close()
-    resources._ledger.cache_clear()
+    with home_in(tmp_path, monkeypatch, environment(sandbox)) as settings:
+        yield settings
 
 
 @pytest.fixture
 def defs(settings: Settings) -> dg.Definitions:
-    return dg.Definitions.merge(
-        laserfiche(settings), dg.Definitions(resources=resources.resources())
-    )
+    return with_resources(laserfiche(settings))
 
 
 def discovered(defs: dg.Definitions) -> bool:
@@ -65,11 +58,9 @@ def tick(defs: dg.Definitions) -> Any:
 
 def kept(settings: Settings) -> tuple[list[str], list[str]]:
     """The scans registered, and the names of the cursors."""
-    ledger = make_ledger(settings.ledger_url)
-    with ledger.read() as tx:
+    with ledger_of(settings) as ledger, ledger.read() as tx:
         found = [row.scan for row in tx.all(sa.select(scans.c.scan).order_by(scans.c.scan))]
         names = [row.name for row in tx.all(sa.select(cursors.c.name).order_by(cursors.c.name))]
-    ledger.close()
     return found, names
 
 
@@ -88,12 +79,13 @@ def test_a_folder_and_a_search_are_registered_and_the_next_run_finds_what_is_new
     assert kept(settings)[0] == ["11", "12", "13", "14", "300"]
 
 
-def test_a_look_that_fails_fails_the_run_and_keeps_no_cursor(
+def test_a_look_that_fails_fails_the_run_and_stops_no_other(
     defs: dg.Definitions, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("EXPORT_LASERFICHE_FOLDER", "999999")
+    monkeypatch.setenv("EXPORT_LASERFICHE_SEARCH", SEARCH)
     assert not discovered(defs)
-    assert kept(settings) == ([], [])
+    assert kept(settings) == (["12"], [f"laserfiche/default/search {SEARCH}"])
 
 
 def test_the_sensor_starts_a_look_where_an_account_names_a_source(

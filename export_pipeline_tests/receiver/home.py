@@ -51,7 +51,8 @@ def make_home(path: Path) -> Home:
     """Make a home with an empty ledger and store."""
     path.mkdir(exist_ok=True)
     ledger = Ledger(f"sqlite:///{path / 'ledger.sqlite'}")
-    schema.metadata.create_all(ledger.engine)
+    with ledger.write() as tx:
+        schema.metadata.create_all(tx.connection)
     return Home(path, ledger, LocalStore(path / "archive"))
 
 

@@ -2,12 +2,11 @@ import json
 import signal
 import subprocess
 import sys
-import threading
 
 import httpx
 import pytest
 
-from export_pipeline.sandbox import CopyleaksOptions, Sandbox, ScanSpec
+from export_pipeline.sandbox import CopyleaksOptions, Sandbox
 
 ANNOUNCED = {
     "copyleaks_api",
@@ -40,26 +39,6 @@ def test_the_command_announces_itself_in_json_and_stops_at_an_interrupt():
         process.send_signal(signal.SIGINT)
 
     assert set(told) >= ANNOUNCED
-
-
-def test_stopping_ends_deliveries_under_way(api):
-    is_asked, may_answer = threading.Event(), threading.Event()
-
-    def hang(_):
-        is_asked.set()
-        may_answer.wait()
-        return 200
-
-    api.receiver.answer = hang
-    api.add(ScanSpec("essay-1"))
-    api.export("essay-1", body=api.order("overview"))
-    assert is_asked.wait(20)
-
-    api.sandbox.stop()
-    may_answer.set()
-
-    with pytest.raises(httpx.ConnectError):
-        httpx.get(api.sandbox.url)
 
 
 def test_stats_of_a_sandbox_that_does_not_run_say_so():

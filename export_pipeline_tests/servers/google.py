@@ -34,6 +34,14 @@ def _new_key() -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
+def _pem(key: rsa.RSAPrivateKey) -> str:
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    ).decode()
+
+
 @dataclass
 class Google:
     """One service account, with a key that its owner has and one that only Google has.
@@ -59,21 +67,20 @@ class Google:
 
     def key_file(self, **changes: str) -> str:
         """The JSON of the account's key, as Google makes it."""
-        pem = self.own_key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
         key = {
             "type": "service_account",
             "project_id": PROJECT,
             "private_key_id": "1",
-            "private_key": pem.decode(),
+            "private_key": _pem(self.own_key),
             "client_email": self.address,
             "client_id": "1",
             "token_uri": f"{self.url}/token",
         }
         return json.dumps(key | changes)
+
+    def another_key(self) -> str:
+        """A second private key of the account's, as `private_key` of its JSON."""
+        return _pem(self.managed_key)
 
     def federated(self, subject_token_file: str, *, impersonating: bool) -> str:
         """The JSON of workload identity federation."""
@@ -144,9 +151,12 @@ class Google:
 
     async def _token(self, request: Request) -> Response:
         assertion = parse_qs(await request.body())[b"assertion"][0]
-        public = self.own_key.public_key().public_bytes(
-            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
+        public = {
+            str(number): key.public_key().public_bytes(
+                serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+            )
+            for number, key in enumerate((self.own_key, self.managed_key), 1)
+        }
         try:
             jwt.decode(assertion, certs=public, audience=_TOKEN_AUDIENCE)
         except ValueError:

@@ -21,6 +21,7 @@ from export_pipeline.demo.seaweedfs import ADMIN, ENVIRONMENT, REGION, Identity
 
 START_SECONDS = 60.0
 READER = Identity("reader", "AKREADER", "secretreader", ("Read", "List"))
+LENT = Identity("cloudconvert", "AKLENT", "secretlent", ("Write",))
 _bucket_numbers = count(1)
 
 
@@ -52,7 +53,7 @@ class SeaweedFS(seaweedfs.SeaweedFS):
 def running_seaweedfs(program: str) -> Iterator[SeaweedFS]:
     """Start a server in a new folder on free ports, kill and delete it afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="seaweedfs-"))
-    server = SeaweedFS(program, folder, [ADMIN, READER])
+    server = SeaweedFS(program, folder, [ADMIN, READER, LENT])
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
             server.command("-s3.autoCreateBucket=false"),

@@ -1,7 +1,7 @@
 import asyncio
 import logging
 import ssl
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 
 import httpx
@@ -14,6 +14,7 @@ from export_pipeline.errors import (
     VendorError,
     VendorUnavailable,
 )
+from export_pipeline.vendors import http
 from export_pipeline.vendors.http import (
     ANSWER_BYTES,
     SAID_CHARACTERS,
@@ -68,6 +69,31 @@ def test_the_vendors_own_word_on_when_to_come_again_is_kept(
     assert isinstance(error, RateLimited | VendorUnavailable)
     assert type(error) is kind
     assert error.retry_after == seconds
+
+
+def upload(pieces: int, apart: float) -> Answer:
+    async def take(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(201, content=await request.aread())
+
+    async def body() -> AsyncIterator[bytes]:
+        for _ in range(pieces):
+            await asyncio.sleep(apart)
+            yield b"x"
+
+    async def scenario() -> Answer:
+        async with make_client(httpx.MockTransport(take)) as client:
+            return await send(client, CALL, "POST", URL, content=body())
+
+    return asyncio.run(scenario())
+
+
+def test_an_upload_may_take_longer_than_a_call_but_not_stand_still(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(http, "CALL_SECONDS", 0.3)
+    assert upload(10, apart=0.06).body == b"x" * 10
+    with pytest.raises(VendorUnavailable, match="it took too long"):
+        upload(1, apart=1.0)
 
 
 def test_no_cookie_is_sent_back() -> None:

@@ -1,9 +1,10 @@
 """Pulling and promoting: what the vendor made comes into the store whole, once, or is explained."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ from export_pipeline.errors import (
 )
 from export_pipeline.ledger import orders, quotas
 from export_pipeline.ledger.rows import ArtifactState, QueueClass, Scan, ScanState
-from export_pipeline.storage.store import pieces
+from export_pipeline.storage.store import StoredObject, pieces
 from export_pipeline.vendors.vendor import Availability, Completion, PlannedArtifact, Receipt
 from export_pipeline.workflow.bring import LEASE_SECONDS
 from export_pipeline.workflow.order import retry
@@ -52,6 +53,24 @@ def test_what_the_vendor_names_and_says_of_a_file_is_kept_with_it(home: Pulled) 
     assert artifact.details is not None
     assert artifact.details["vendor"] == {"pages": 3}
     assert artifact.details["checks"]["sha256"] == "passed"
+
+
+def test_a_file_that_the_store_changed_while_it_was_written_is_found_at_once(
+    home: Pulled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = home.store.put
+
+    async def put_changed(key: str, chunks: AsyncIterable[bytes], **options: Any) -> StoredObject:
+        async def changed() -> AsyncIterator[bytes]:
+            async for chunk in chunks:
+                yield chunk.replace(b"{", b"{ ", 1)
+
+        return await put(key, changed(), **options)
+
+    scan = one_file(home)
+    monkeypatch.setattr(home.store, "put", put_changed)
+    home.collect()
+    assert "broken" in home.events(scan)
 
 
 def test_what_was_pulled_by_a_process_that_died_is_not_pulled_again(home: Pulled) -> None:

@@ -1,13 +1,15 @@
 """Polling: who is asked after, when, and what a vendor that does not answer costs."""
 
-from collections.abc import Iterator
+import asyncio
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
 from export_pipeline.errors import AuthenticationFailed, RateLimited, VendorUnavailable
 from export_pipeline.ledger import orders, quotas
-from export_pipeline.ledger.rows import OrderState, ScanState
+from export_pipeline.ledger.rows import Order, OrderState, ScanState
 from export_pipeline.vendors.vendor import Asking, Completion, Receipt
 from export_pipeline.workflow.poll import ASKING_SECONDS, LEAST_SECONDS, pause
 from export_pipeline.workflow.reconcile import is_needed
@@ -16,9 +18,14 @@ from export_pipeline_tests.workflow.pulling import (
     LONGEST_SECONDS,
     READY,
     Pulled,
+    ScriptedPuller,
     fault,
 )
 from export_pipeline_tests.workflow.stepped import Stepped
+
+HELD_SECONDS = 60.0
+HURRY = 60
+"""Seconds of a hurried home in one of ours."""
 
 
 @pytest.fixture
@@ -58,6 +65,48 @@ def test_no_more_orders_are_named_at_once_than_the_vendor_takes(home: Pulled) ->
     home.poll(seconds=1)
     assert max(map(len, home.vendor.questions)) == 10
     assert len({name for asked in home.vendor.questions for name in asked}) == 25
+
+
+class Holding(ScriptedPuller):
+    """Holds each question for a minute unless one of its orders ended, as Laserfiche does."""
+
+    asking = Asking(10, 1.0, LONGEST_SECONDS, holds=True, together=10, apart_seconds=3.0)
+
+    async def ask(self, account: str, orders: Sequence[Order]) -> Mapping[str, Completion]:
+        told = await super().ask(account, orders)
+        if not told:
+            await asyncio.sleep(HELD_SECONDS / HURRY)
+        return told
+
+
+class Hurried(Pulled):
+    """A home whose clock goes on by itself."""
+
+    make_vendor = Holding
+    _ahead = 0.0
+
+    @property  # type: ignore[override]
+    def now(self) -> float:
+        return self._ahead + time.monotonic() * HURRY
+
+    @now.setter
+    def now(self, moment: float) -> None:
+        self._ahead = moment - time.monotonic() * HURRY
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds / HURRY)
+
+
+def test_a_hundred_orders_are_watched_by_ten_questions_at_once(tmp_path: Path) -> None:
+    """One after the other, the last one's end would be heard of nine minutes later."""
+    home = Hurried(tmp_path, copyleaks_exports_per_minute=6_000)
+    scans = [home.register(f"essay-{number}", results=[]) for number in range(100)]
+    for scan in scans:
+        home.request(scan)
+    assert home.send(seconds=1_000) == 100
+    home.end(home.newest(scans[-1]))
+    assert home.poll(seconds=HELD_SECONDS) == 1
+    home.ledger.close()
 
 
 def test_the_pause_grows_with_the_age_of_an_order_up_to_its_longest() -> None:

@@ -129,7 +129,8 @@ class CloudConvert:
         task.end(self.clock.now(), code="CANCELLED", message="The task has been cancelled")
 
     def _begin(self, task: Task) -> Task:
-        self.stats.created.append({"id": task.id, "operation": task.operation})
+        made = {"id": task.id, "operation": task.operation, "input": list(task.inputs)}
+        self.stats.created.append(made)
         self.shelf.add_tasks([task])
         self.running.start([task], self._inputs)
         return task

@@ -8,26 +8,25 @@ from starlette.responses import JSONResponse, Response
 from export_pipeline.sandbox.cloudconvert.app import App
 from export_pipeline.sandbox.cloudconvert.cloudconvert import CloudConvert
 from export_pipeline.sandbox.cloudconvert.making import JobSpec, make
-from export_pipeline.sandbox.cloudconvert.options import changed
+from export_pipeline.sandbox.cloudconvert.options import CHOICES, FREE
+from export_pipeline.sandbox.control import CommonControl
 from export_pipeline.sandbox.plain import BareError, checked
 from export_pipeline.sandbox.routing import Handler
 
 
-class Control:
-    """Handlers below `/sandbox/cloudconvert`; a wrong body is a 400 with the reason as text."""
+class Control(CommonControl):
+    """Handlers below `/sandbox/cloudconvert`."""
 
     def __init__(self, vendor: CloudConvert, app: App) -> None:
+        super().__init__(vendor, CHOICES, FREE, lambda: stats_of(vendor, app))
         self._vendor = vendor
-        self._app = app
 
     def routes(self) -> dict[str, Handler]:
         """The paths of the control API."""
         return {
+            **super().routes(),
             "POST /jobs": self.add,
             "POST /tasks/{id}/expire": self.expire,
-            "GET /stats": self.stats,
-            "POST /options": self.change,
-            "POST /faults": self.plan_faults,
         }
 
     async def add(self, request: Request, _: dict[str, str]) -> Response:
@@ -44,22 +43,6 @@ class Control:
         if task is None:
             raise BareError(404, "there is no such task")
         self._vendor.shelf.remove_task(task)
-        return Response(status_code=204)
-
-    async def stats(self, _request: Request, _: dict[str, str]) -> Response:
-        """All counters."""
-        return JSONResponse(stats_of(self._vendor, self._app))
-
-    async def change(self, request: Request, _: dict[str, str]) -> Response:
-        """Change options from now on."""
-        body = await request.json()
-        self._vendor.options = checked(lambda: changed(self._vendor.options, body))
-        return Response(status_code=204)
-
-    async def plan_faults(self, request: Request, _: dict[str, str]) -> Response:
-        """Let the next calls, tasks, files and webhooks named meet their faults, one each."""
-        body = await request.json()
-        checked(lambda: self._vendor.faults.plan(body))
         return Response(status_code=204)
 
 

@@ -37,6 +37,7 @@ class JobSpec:
         files: what its only task made.
         tag: of the job.
         age_seconds: how long ago it ended.
+        took_seconds: from its creation until then.
         exported: whether it has an export/url too.
         error: why its only task failed, "" if it did not.
         account: whose it is; the first one's without.
@@ -45,6 +46,7 @@ class JobSpec:
     files: tuple[FileSpec, ...] = ()
     tag: str | None = None
     age_seconds: float = 60.0
+    took_seconds: float = 0.0
     exported: bool = False
     error: str = ""
     account: int = 1
@@ -60,7 +62,7 @@ class JobSpec:
 def make(vendor: CloudConvert, spec: JobSpec) -> Job:
     """Put such a job among the vendor's; its webhooks are not sent."""
     ended = vendor.clock.now() - spec.age_seconds
-    job = Job(vendor.shelf.new_id(), spec.account, ended, spec.tag)
+    job = Job(vendor.shelf.new_id(), spec.account, ended - spec.took_seconds, spec.tag)
     made = _task(vendor, job, IMPORT, {"operation": "import/url", "url": "https://example.com/"})
     made.files = [one.file for one in spec.files]
     made.end(ended, code="IMPORT_FAILED" if spec.error else None, message=spec.error or None)

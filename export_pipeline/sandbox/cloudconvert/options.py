@@ -2,7 +2,9 @@
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
+
+from export_pipeline.sandbox.changing import Choices, Free, is_count, is_text
 
 DEFAULT_KEY = "eyJ0eXAiOiJKV1QifQ.eyJqdGkiOiI1YTRkMDAwMCJ9.c2FuZGJveA"
 DEFAULT_WEBHOOK_SECRET = "5a4dwh00k0000c0de0000"  # noqa: S105  of the sandbox
@@ -45,8 +47,8 @@ class CloudConvertOptions:
         invalid: the status of a refused request.
         new_job: the status of a job from its creation to its end.
         new_task: the status of a job's task that waits for others.
-        job_inputs: whether a task of a job takes the files of other tasks by their ids too; the
-            newer documents speak of names alone.
+        job_inputs: whether a task of a job takes the files of other tasks by their names alone,
+            as documented, or by their ids too, as an older page of the vendor's reads.
         payloads: whether what a task was told is told again without being asked.
         told_job: the status of a job in a webhook: its own, or none as in the documents' sample.
         listed_tasks: whether a list of jobs holds their tasks without being asked.
@@ -58,6 +60,7 @@ class CloudConvertOptions:
         retry_after: whether a 429 tells how long to wait.
         zip_name: a ZIP of several files is called `archive.zip`, or by its task's id.
         zip_of_one: whether a single file is packed too where ZIPs are asked for.
+        sftp_folders: whether export/sftp writes into folders that are there, or makes them too.
         azure_url: where the storage account of that name has its blobs.
         google_url: where Google Cloud Storage is.
         google_token_url: where it gives tokens for assertions.
@@ -68,7 +71,7 @@ class CloudConvertOptions:
     invalid: Literal[422, 400] = 422
     new_job: Literal["processing", "waiting", "null"] = "processing"
     new_task: Literal["waiting", "queued"] = "waiting"
-    job_inputs: Literal["names_and_ids", "names"] = "names_and_ids"
+    job_inputs: Literal["names", "names_and_ids"] = "names"
     payloads: Literal["asked", "always"] = "asked"
     told_job: Literal["status", "null"] = "status"
     listed_tasks: bool = False
@@ -80,6 +83,7 @@ class CloudConvertOptions:
     retry_after: bool = True
     zip_name: Literal["archive", "task"] = "archive"
     zip_of_one: bool = True
+    sftp_folders: Literal["there", "made"] = "there"
     azure_url: str = "https://{account}.blob.core.windows.net"
     google_url: str = "https://storage.googleapis.com"
     google_token_url: str = "https://oauth2.googleapis.com/token"  # noqa: S105  a URL
@@ -93,12 +97,12 @@ class CloudConvertOptions:
         return dataclasses.replace(pace, requests_per_minute=requests)
 
 
-CHOICES: dict[str, tuple[Any, ...]] = {
+CHOICES: Choices = {
     "pace": ("documented", "fast"),
     "invalid": (422, 400),
     "new_job": ("processing", "waiting", "null"),
     "new_task": ("waiting", "queued"),
-    "job_inputs": ("names_and_ids", "names"),
+    "job_inputs": ("names", "names_and_ids"),
     "payloads": ("asked", "always"),
     "told_job": ("status", "null"),
     "listed_tasks": (True, False),
@@ -109,19 +113,9 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "retry_after": (True, False),
     "zip_name": ("archive", "task"),
     "zip_of_one": (True, False),
+    "sftp_folders": ("there", "made"),
 }
-COUNTS = ("requests_per_minute", "jobs_at_once")
-URLS = ("azure_url", "google_url", "google_token_url")
-
-
-def changed(options: CloudConvertOptions, changes: dict[str, Any]) -> CloudConvertOptions:
-    """`options` with `changes`; raises ValueError naming the first unknown one."""
-    for name, value in changes.items():
-        is_count = name in COUNTS and type(value) is int and value >= 0
-        is_url = name in URLS and isinstance(value, str)
-        if not is_count and not is_url and value not in CHOICES.get(name, ()):
-            raise ValueError(
-                f"option {name!r} cannot be {value!r}; choose from {CHOICES}, or a number for"
-                f" {', '.join(COUNTS)}, or a URL for {', '.join(URLS)}"
-            )
-    return dataclasses.replace(options, **changes)
+FREE: Free = {
+    **dict.fromkeys(("requests_per_minute", "jobs_at_once"), is_count),
+    **dict.fromkeys(("azure_url", "google_url", "google_token_url"), is_text),
+}

@@ -2,7 +2,6 @@
 
 import json
 import math
-from collections import deque
 from typing import Any
 
 from starlette.requests import Request
@@ -15,7 +14,6 @@ from export_pipeline.sandbox.copyleaks.deletion import read_deletion
 from export_pipeline.sandbox.copyleaks.delivery import Delivery
 from export_pipeline.sandbox.copyleaks.errors import (
     EnvelopeError,
-    PlainError,
     ProblemError,
     invalid,
     too_many,
@@ -25,7 +23,10 @@ from export_pipeline.sandbox.copyleaks.orders import ExportOrder, check_id, read
 from export_pipeline.sandbox.copyleaks.scans import Scan, Scans
 from export_pipeline.sandbox.copyleaks.stats import AcceptedOrder, Stats
 from export_pipeline.sandbox.copyleaks.submission import read_submission
+from export_pipeline.sandbox.faults import Faults
 from export_pipeline.sandbox.limits import Limit, SlidingWindows
+from export_pipeline.sandbox.media_types import JSON, is_called
+from export_pipeline.sandbox.plain import BareError
 from export_pipeline.sandbox.routing import ApiError, DropConnectionError, Handler
 
 DROP = "drop"
@@ -44,7 +45,7 @@ class Copyleaks:
         self.scans = Scans(options.accounts[0].email)
         self.delivery = Delivery(clock, lambda: self.options, self.stats)
         self.background = Background()
-        self.export_faults: deque[str] = deque()
+        self.faults = Faults({"exports": FAULTS})
 
     async def close(self) -> None:
         """End all deliveries."""
@@ -83,8 +84,8 @@ class Copyleaks:
     async def export(self, request: Request, params: dict[str, str]) -> Response:
         """Seed 000 and FACTS 1.4."""
         account = self._enter(request, is_export=True)
-        fault = self.export_faults.popleft() if self.export_faults else None
-        if fault not in (None, DROP):
+        fault = self.faults.take("exports")
+        if fault not in ("", DROP):
             raise self._fault(fault)
         try:
             scan, order = await self._read_export(request, account, params)
@@ -146,14 +147,14 @@ class Copyleaks:
     def _limited(self, wait: float) -> EnvelopeError:
         return too_many(math.ceil(wait) if self.options.retry_after else None)
 
-    def _fault(self, fault: str | None) -> EnvelopeError | PlainError:
+    def _fault(self, fault: str) -> EnvelopeError | BareError:
         if fault == "429":
             return self._limited(1)
         if fault == "garbage":
-            return PlainError(502, "<html><body>Bad gateway</body></html>", "text/html")
+            return BareError(502, "<html><body>Bad gateway</body></html>", "text/html")
         if fault == "503":
-            return PlainError(503, "Under maintenance.")
-        return PlainError(500, "An error has occurred.")
+            return BareError(503, "Under maintenance.")
+        return BareError(500, "An error has occurred.")
 
     async def _read_export(
         self, request: Request, account: str, params: dict[str, str]
@@ -189,13 +190,12 @@ class Copyleaks:
 
 
 async def _json(request: Request) -> Any:
-    kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
+    if not is_called(request, JSON):
         raise ProblemError(415)
     try:
         return json.loads(await request.body())
     except ValueError:
-        raise PlainError(400, "The request body is not valid JSON.") from None
+        raise BareError(400, "The request body is not valid JSON.") from None
 
 
 def _unfinished() -> EnvelopeError:

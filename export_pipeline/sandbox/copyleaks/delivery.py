@@ -120,11 +120,16 @@ class Delivery:
         async with self._calls:
             content = self._content(scan, target.artifact)
             kind = artifacts.content_type(target.artifact)
-            status = await self._send(target.verb, target.endpoint, target.headers, content, kind)
+            headers = self._upload_headers(target.headers)
+            status = await self._send(target.verb, target.endpoint, headers, content, kind)
         self._stats.uploads_sent += 1
         self._stats.upload_bytes += len(content)
         self._stats.uploads_refused += not _is_success(status)
         return status
+
+    def _upload_headers(self, given: Headers) -> Headers:
+        is_own = self._options().upload_type == "own"
+        return [one for one in given if not (is_own and one[0].lower() == "content-type")]
 
     def _content(self, scan: Scan, artifact: str) -> bytes:
         size = scan.spec.sizes.get(artifact.partition("/")[0])

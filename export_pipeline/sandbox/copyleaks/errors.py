@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, Response
 
 from export_pipeline.sandbox.routing import ApiError
 
@@ -69,20 +69,6 @@ class ProblemError(ApiError):
             "traceId": self.request_id,
         }
         return JSONResponse(body, self.status, media_type="application/problem+json")
-
-
-class PlainError(ApiError):
-    """Bare text."""
-
-    def __init__(self, status: int, message: str, media_type: str = "text/plain") -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
-        self.media_type = media_type
-
-    def response(self) -> Response:
-        """The text on the wire."""
-        return PlainTextResponse(self.message, self.status, media_type=self.media_type)
 
 
 def invalid(details: Sequence[tuple[str, str]], *, missing: bool = False) -> EnvelopeError:

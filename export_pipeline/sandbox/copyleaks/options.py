@@ -2,7 +2,9 @@
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
+
+from export_pipeline.sandbox.changing import Choices
 
 DEFAULT_EMAIL = "demo@example.com"
 DEFAULT_KEY = "5a4d0000-0000-4000-8000-00000c0de000"
@@ -40,13 +42,15 @@ class CopyleaksOptions:
 
     `success` of an export: 204 without a body, or 200 with `{}`. `reuse` of an export id: refused
     with 409, accepted without a second delivery, or delivered again. `absent`, an order for an
-    artifact that the scan does not have: refused with 400, or an unhealthy task.
+    artifact that the scan does not have: refused with 400, or an unhealthy task. `upload_type`: the
+    Content-Type given with an endpoint, or the vendor's own in its place.
     """
 
     pace: Literal["documented", "fast"] = "documented"
     success: Literal["empty", "object"] = "empty"
     reuse: Literal["conflict", "accept", "redeliver"] = "conflict"
     absent: Literal["refuse", "unhealthy"] = "refuse"
+    upload_type: Literal["given", "own"] = "given"
     retry_after: bool = True
     accounts: tuple[Account, ...] = (Account(),)
 
@@ -56,18 +60,11 @@ class CopyleaksOptions:
         return PACES[self.pace]
 
 
-CHOICES: dict[str, tuple[Any, ...]] = {
+CHOICES: Choices = {
     "pace": ("documented", "fast"),
     "success": ("empty", "object"),
     "reuse": ("conflict", "accept", "redeliver"),
     "absent": ("refuse", "unhealthy"),
+    "upload_type": ("given", "own"),
     "retry_after": (True, False),
 }
-
-
-def changed(options: CopyleaksOptions, changes: dict[str, Any]) -> CopyleaksOptions:
-    """`options` with `changes`; raises ValueError naming the first unknown one."""
-    for name, value in changes.items():
-        if value not in CHOICES.get(name, ()):
-            raise ValueError(f"option {name!r} cannot be {value!r}; choose from {CHOICES}")
-    return dataclasses.replace(options, **changes)

@@ -25,6 +25,7 @@ from export_pipeline.sandbox.hookbridge.faults import CHANGED, CUT, DEAD, DROP, 
 from export_pipeline.sandbox.hookbridge.links import Links, dead_link
 from export_pipeline.sandbox.hookbridge.options import HookBridgeOptions
 from export_pipeline.sandbox.limits import Limit, SlidingWindows
+from export_pipeline.sandbox.media_types import JSON, is_called
 from export_pipeline.sandbox.routing import DropConnectionError, Handler
 
 Params = dict[str, str]
@@ -160,6 +161,8 @@ class HookBridge:
 
 
 async def _json(request: Request) -> Any:
+    if not is_called(request, JSON):
+        raise invalid("Content-Type must be application/json")
     try:
         return json.loads(await request.body())
     except ValueError:

@@ -5,31 +5,31 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from export_pipeline.sandbox.control import CommonControl
 from export_pipeline.sandbox.hookbridge.app import HookBridge
 from export_pipeline.sandbox.hookbridge.exports import Export, ExportSpec
-from export_pipeline.sandbox.hookbridge.options import changed
+from export_pipeline.sandbox.hookbridge.options import CHOICES, FREE
 from export_pipeline.sandbox.plain import checked
 from export_pipeline.sandbox.routing import Handler
 
 
-class Control:
-    """Handlers below `/sandbox/hookbridge`; a wrong body is a 400 with the reason as text.
+class Control(CommonControl):
+    """Handlers below `/sandbox/hookbridge`.
 
     An export of another than the first project is named with `?project=`.
     """
 
     def __init__(self, hookbridge: HookBridge) -> None:
+        super().__init__(hookbridge, CHOICES, FREE, lambda: stats_of(hookbridge))
         self._hookbridge = hookbridge
 
     def routes(self) -> dict[str, Handler]:
         """The paths of the control API."""
         return {
+            **super().routes(),
             "POST /exports": self.add,
             "POST /exports/{id}/expire": self.expire,
             "DELETE /exports/{id}": self.remove,
-            "GET /stats": self.stats,
-            "POST /options": self.change,
-            "POST /faults": self.plan_faults,
         }
 
     async def add(self, request: Request, _: dict[str, str]) -> Response:
@@ -48,22 +48,6 @@ class Control:
     async def remove(self, request: Request, params: dict[str, str]) -> Response:
         """Delete an export, whatever its state, as somebody else would."""
         self._hookbridge.exports.remove(self._named(request, params))
-        return Response(status_code=204)
-
-    async def stats(self, _request: Request, _: dict[str, str]) -> Response:
-        """All counters."""
-        return JSONResponse(stats_of(self._hookbridge))
-
-    async def change(self, request: Request, _: dict[str, str]) -> Response:
-        """Change options for exports created from now on."""
-        body = await request.json()
-        self._hookbridge.options = checked(lambda: changed(self._hookbridge.options, body))
-        return Response(status_code=204)
-
-    async def plan_faults(self, request: Request, _: dict[str, str]) -> Response:
-        """Let the next calls of each operation named answer with its faults, one each."""
-        body = await request.json()
-        checked(lambda: self._hookbridge.faults.plan(body))
         return Response(status_code=204)
 
     def _named(self, request: Request, params: dict[str, str]) -> Export:

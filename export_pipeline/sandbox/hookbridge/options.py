@@ -2,7 +2,9 @@
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
+
+from export_pipeline.sandbox.changing import Choices, Free, is_positive
 
 DEFAULT_KEY = "hb_test_5a4d00000000400080000000c0de0000"
 
@@ -55,23 +57,11 @@ class HookBridgeOptions:
         return PACES[self.pace]
 
 
-CHOICES: dict[str, tuple[Any, ...]] = {
+CHOICES: Choices = {
     "pace": ("documented", "fast"),
     "created": (201, 200),
     "not_ready": (400, 409),
     "end": ("excluded", "included"),
     "retry_after": (True, False),
 }
-SECONDS = ("link_seconds", "message_seconds")
-
-
-def changed(options: HookBridgeOptions, changes: dict[str, Any]) -> HookBridgeOptions:
-    """`options` with `changes`; raises ValueError naming the first unknown one."""
-    for name, value in changes.items():
-        is_seconds = name in SECONDS and isinstance(value, int | float) and value > 0
-        if not is_seconds and value not in CHOICES.get(name, ()):
-            raise ValueError(
-                f"option {name!r} cannot be {value!r}; choose from {CHOICES}, or seconds for"
-                f" {', '.join(SECONDS)}"
-            )
-    return dataclasses.replace(options, **changes)
+FREE: Free = {"link_seconds": is_positive, "message_seconds": is_positive}

@@ -32,6 +32,7 @@ from export_pipeline.sandbox.laserfiche.search import find
 from export_pipeline.sandbox.laserfiche.stats import Stats
 from export_pipeline.sandbox.laserfiche.tasks import SEARCH, Task, Tasks, known
 from export_pipeline.sandbox.limits import Limit, SlidingWindows
+from export_pipeline.sandbox.media_types import FORM, JSON, is_called
 from export_pipeline.sandbox.routing import DropConnectionError, Handler
 
 OPEN_SEARCHES = 2
@@ -167,9 +168,7 @@ class Laserfiche:
         """Export as a task (seed 001)."""
         entry = self.entries.get(asked.params["entry"])
         order = await self._order(asked)
-        most = self.options.long_operations
-        if most and self.tasks.running(asked.token.account, "ExportEntry") >= most:
-            raise self._limited("Operation limit is reached.", 1)
+        self._require_operation(asked.token)
         task = self.exporting.start(self.tasks, asked.token, entry, order)
         return self._started(asked, task, f"entries({entry.id})/ExportAsync")
 
@@ -205,7 +204,9 @@ class Laserfiche:
         """A search as a task; its results stay until it is closed."""
         command = await self._command(asked)
         self._found(command)
+        self._require_operation(asked.token)
         if self.tasks.open_searches(asked.token.account) >= OPEN_SEARCHES:
+            self.windows.violations["open_searches"] += 1
             raise self._limited("Search limit is reached.", 1)
         seconds = self.options.limits.work_seconds
         task = self.tasks.start(SEARCH, asked.token, 0, seconds, lambda: "")
@@ -271,6 +272,13 @@ class Laserfiche:
             raise not_found("Repository is not found.")
         return token
 
+    def _require_operation(self, token: Token) -> None:
+        """Exports and searches are counted together: a long operation is one or the other."""
+        most = self.options.limits.long_operations
+        if most and self.tasks.running(token.account) >= most:
+            self.windows.violations["long_operations"] += 1
+            raise self._limited("Operation limit is reached.", 1)
+
     def _limited(self, title: str, wait: float) -> ProblemError:
         return too_many(title, math.ceil(wait) if self.options.retry_after else None)
 
@@ -278,6 +286,7 @@ class Laserfiche:
         self.stats.calls["login"] += 1
         if refusal := answer(self.faults.take("login")):
             raise refusal
+        _require_type(request, FORM)
         return dict(parse_qsl((await request.body()).decode(errors="replace")))
 
     def _logged_in(self, told: dict[str, Any]) -> Response:
@@ -327,7 +336,13 @@ def _ids(request: Request) -> list[str]:
     return [one for text in given for one in text.split(",") if one]
 
 
+def _require_type(request: Request, media_type: str) -> None:
+    if not is_called(request, media_type):
+        raise ProblemError(415, "Unsupported Media Type")
+
+
 async def _json(request: Request) -> Any:
+    _require_type(request, JSON)
     try:
         return json.loads(await request.body())
     except ValueError:

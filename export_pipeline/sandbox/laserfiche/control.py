@@ -5,29 +5,29 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from export_pipeline.sandbox.control import CommonControl
 from export_pipeline.sandbox.laserfiche.app import Laserfiche
 from export_pipeline.sandbox.laserfiche.entries import EntrySpec
-from export_pipeline.sandbox.laserfiche.options import changed
+from export_pipeline.sandbox.laserfiche.options import CHOICES, FREE
 from export_pipeline.sandbox.plain import checked
 from export_pipeline.sandbox.routing import Handler
 
 
-class Control:
-    """Handlers below `/sandbox/laserfiche`; a wrong body is a 400 with the reason as text."""
+class Control(CommonControl):
+    """Handlers below `/sandbox/laserfiche`."""
 
     def __init__(self, laserfiche: Laserfiche) -> None:
+        super().__init__(laserfiche, CHOICES, FREE, lambda: stats_of(laserfiche))
         self._laserfiche = laserfiche
 
     def routes(self) -> dict[str, Handler]:
         """The paths of the control API."""
         return {
+            **super().routes(),
             "POST /entries": self.add,
             "PATCH /entries/{entry}": self.move,
             "DELETE /entries/{entry}": self.remove,
             "POST /expire": self.expire,
-            "GET /stats": self.stats,
-            "POST /options": self.change,
-            "POST /faults": self.plan_faults,
         }
 
     async def add(self, request: Request, _: dict[str, str]) -> Response:
@@ -62,22 +62,6 @@ class Control:
         body = await request.json()
         for expire in checked(lambda: [expiries[what] for what in body]):
             expire()
-        return Response(status_code=204)
-
-    async def stats(self, _request: Request, _: dict[str, str]) -> Response:
-        """All counters."""
-        return JSONResponse(stats_of(self._laserfiche))
-
-    async def change(self, request: Request, _: dict[str, str]) -> Response:
-        """Change options from now on."""
-        body = await request.json()
-        self._laserfiche.options = checked(lambda: changed(self._laserfiche.options, body))
-        return Response(status_code=204)
-
-    async def plan_faults(self, request: Request, _: dict[str, str]) -> Response:
-        """Let the next calls of each operation named answer with its faults, one each."""
-        body = await request.json()
-        checked(lambda: self._laserfiche.faults.plan(body))
         return Response(status_code=204)
 
 

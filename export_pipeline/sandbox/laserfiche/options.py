@@ -2,7 +2,9 @@
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
+
+from export_pipeline.sandbox.changing import Choices, Free, is_count, is_seconds
 
 DEFAULT_REPOSITORY = "r-5a4d0c0d"
 DEFAULT_USERNAME = "archivist"
@@ -12,17 +14,18 @@ DEFAULT_CLIENT = "5a4d0000-0000-4000-8000-00000c0de001"
 
 @dataclass(frozen=True)
 class Pace:
-    """The vendor's limits per account and how long an export works."""
+    """The vendor's limits per account, 0 for none, and how long an export works."""
 
     exports_per_minute: int
     calls_per_minute: int
+    long_operations: int
     work_seconds: float
 
 
 PACES = {
-    # FACTS 2.8: 30 imports and exports a minute, 100 of all other calls.
-    "documented": Pace(30, 100, work_seconds=3.0),
-    "fast": Pace(12_000, 60_000, work_seconds=0.03),
+    # FACTS 2.8: 30 imports and exports a minute, 100 of all other calls, one operation at a time.
+    "documented": Pace(30, 100, 1, work_seconds=3.0),
+    "fast": Pace(12_000, 60_000, 0, work_seconds=0.03),
 }
 
 
@@ -49,8 +52,8 @@ class LaserficheOptions:
     account. `unknown_task`: left out of the answer, or the whole question is a 404. `sync_timeout`:
     the status after 60 s. `dead_link`: the status of a link that ended. `ranges`: whether a link
     answers parts of its file. `hold_seconds`: the longest that a question after tasks is held.
-    `long_operations`: how many an account may run at once, 0 for any number. `audit_required`:
-    whether an export needs a reason. `link_seconds`: how long a link lives.
+    `long_operations`: how many an account may run at once, 0 for any number, None as the pace says.
+    `audit_required`: whether an export needs a reason. `link_seconds`: how long a link lives.
     """
 
     pace: Literal["documented", "fast"] = "documented"
@@ -61,7 +64,7 @@ class LaserficheOptions:
     ranges: bool = True
     retry_after: bool = True
     hold_seconds: float = 60.0
-    long_operations: int = 0
+    long_operations: int | None = None
     audit_required: bool = False
     link_seconds: float = 600.0
     repository: str = DEFAULT_REPOSITORY
@@ -70,10 +73,13 @@ class LaserficheOptions:
     @property
     def limits(self) -> Pace:
         """The numbers of the chosen pace."""
-        return PACES[self.pace]
+        pace = PACES[self.pace]
+        if self.long_operations is None:
+            return pace
+        return dataclasses.replace(pace, long_operations=self.long_operations)
 
 
-CHOICES: dict[str, tuple[Any, ...]] = {
+CHOICES: Choices = {
     "pace": ("documented", "fast"),
     "tasks_of": ("token", "account"),
     "unknown_task": ("absent", "refused"),
@@ -83,16 +89,8 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "retry_after": (True, False),
     "audit_required": (True, False),
 }
-NUMBERS = ("hold_seconds", "long_operations", "link_seconds")
-
-
-def changed(options: LaserficheOptions, changes: dict[str, Any]) -> LaserficheOptions:
-    """`options` with `changes`; raises ValueError naming the first unknown one."""
-    for name, value in changes.items():
-        is_number = name in NUMBERS and isinstance(value, int | float) and value >= 0
-        if not is_number and value not in CHOICES.get(name, ()):
-            raise ValueError(
-                f"option {name!r} cannot be {value!r}; choose from {CHOICES}, or a number for"
-                f" {', '.join(NUMBERS)}"
-            )
-    return dataclasses.replace(options, **changes)
+FREE: Free = {
+    "hold_seconds": is_seconds,
+    "long_operations": is_count,
+    "link_seconds": is_seconds,
+}

@@ -1,11 +1,11 @@
 """The body and query of an export call, validated as seed 001 and FACTS 2.2 state them."""
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from export_pipeline.sandbox.laserfiche.emoji import has_emoji
 from export_pipeline.sandbox.laserfiche.errors import invalid
 
 PARTS = ("Image", "Text", "Edoc")
@@ -24,7 +24,6 @@ INT32 = (-(2**31), 2**31 - 1)
 # FACTS 2.2: seed and schema write this name differently; either is taken, in any case.
 COMPRESSION_FIELD = "jpegcompressionlevel"
 FORBIDDEN_IN_NAMES = set('<>:"/\\|?*') | {chr(code) for code in range(32)}
-EMOJI_SELECTOR = "\ufe0f"
 MOST_PAGES = 100_000
 _RANGE = re.compile(r"([1-9]\d{0,8})(?:-([1-9]\d{0,8}))?", re.ASCII)
 
@@ -94,7 +93,7 @@ def _watermark(value: object) -> None:
     known = {"text", "position", "rotationAngle", "pageSpanPercentage"}
     fields = _object(name, value, known)
     text = _text(f"{name}.text", fields.get("text")) or ""
-    if not text.strip() or len(text) > WATERMARK_CHARACTERS or any(map(_is_emoji, text)):
+    if not text.strip() or len(text) > WATERMARK_CHARACTERS or has_emoji(text):
         raise invalid(f"{name}.text: 1 to {WATERMARK_CHARACTERS} characters, not blank, no emoji.")
     if "position" in fields:
         _one_of(f"{name}.position", fields["position"], POSITIONS)
@@ -153,11 +152,3 @@ def _text(name: str, value: object) -> str | None:
     if value is None or isinstance(value, str):
         return value
     raise invalid(f"{name}: a string.")
-
-
-def _is_emoji(character: str) -> bool:
-    """Whether it is drawn as one: such signs are wide, as letters of China and Japan are."""
-    is_sign = unicodedata.category(character) in ("So", "Sk")
-    return character == EMOJI_SELECTOR or (
-        is_sign and unicodedata.east_asian_width(character) == "W"
-    )

@@ -26,9 +26,11 @@ UNKNOWN = PlannedArtifact(FILES.name, "files")
 ARCHIVE = PlannedArtifact(FILES.name, f"{FOLDER}archive.zip")
 """Several files as one ZIP, whose own name is documented nowhere (FACTS 4.5)."""
 ONE = "one"
-"""Name of the export task in a job of ours that brings but one file, whatever it is called."""
+"""Name of an export of ours that brings but one file, whatever it is called."""
+SEVERAL = "several"
+"""Name of an export of ours by the URLs of several files."""
 STAGED = "staged"
-"""With what the names of export tasks begin that write into the store with lent credentials."""
+"""Name of an export of ours that writes into the store with lent credentials."""
 
 
 def name_files(files: Iterable[File]) -> dict[str, File]:

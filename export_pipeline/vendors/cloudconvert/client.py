@@ -1,32 +1,32 @@
 """CloudConvert's API for one account: jobs and tasks, one or many, made and deleted."""
 
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Mapping, Sequence
+from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
-import httpx
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from export_pipeline.errors import (
     AuthenticationFailed,
-    DuplicateOrder,
     OrderRefused,
     RateLimited,
     ScanGone,
-    TurnMissed,
     VendorError,
     VendorUnavailable,
 )
-from export_pipeline.ledger.database import Ledger
 from export_pipeline.ledger.quotas import Quota
+from export_pipeline.vendors.channel import Channel
 from export_pipeline.vendors.cloudconvert.models import (
     CREDITS_EXCEEDED,
+    EXPORT_URL,
     Job,
     JobAnswer,
     Page,
     Task,
     TaskAnswer,
+    place_of,
     read_error,
 )
 from export_pipeline.vendors.cloudconvert.options import (
@@ -34,14 +34,12 @@ from export_pipeline.vendors.cloudconvert.options import (
     CloudConvertAccount,
     CloudConvertOptions,
 )
-from export_pipeline.vendors.http import Answer, Call, classify, failure, send
+from export_pipeline.vendors.http import Answer, Call, classify, send
+from export_pipeline.vendors.keyed import Claimed, KeyedClient, Payload, Refusal
 from export_pipeline.vendors.options import infix
-from export_pipeline.vendors.pacing import Sleep, wait_turn
 from export_pipeline.vendors.payloads import problems
 
 VENDOR = "cloudconvert"
-TURN_SECONDS = 60.0
-"""The longest that a call waits for its turn within the limit."""
 PER_PAGE = 100
 """FACTS 4.3 shows that many."""
 ANSWER_BYTES = 64 << 20
@@ -55,10 +53,6 @@ _GONE = (
     "the account has none of that id (any more): CloudConvert deletes everything 24 hours after its"
     " end; if it is younger, it is another account's, to be named with it"
 )
-
-Payload = TypeVar("Payload", bound=BaseModel)
-Claimed = Callable[[], bool] | None
-"""Whether a turn holds that the caller claimed; None: the call waits for a turn of its own."""
 
 
 class CreditsSpent(AuthenticationFailed):
@@ -77,57 +71,53 @@ def request_quotas(options: CloudConvertOptions) -> Sequence[Quota]:
     return (Quota("requests per minute", options.requests_per_minute, 60),)
 
 
-class CloudConvertClient:
-    """The calls of one account. Every error keeps the vendor's request id."""
+class CloudConvertClient(KeyedClient):
+    """The calls of one account."""
 
     def __init__(
         self,
         account: CloudConvertAccount,
         options: CloudConvertOptions,
-        ledger: Ledger,
-        http: Callable[[], httpx.AsyncClient],
-        *,
-        clock: Callable[[], float],
-        sleep: Sleep,
+        channel: Channel,
     ) -> None:
+        super().__init__(account.key, request_quotas(options), channel, address=f"{PREFIX}API_URL")
         self.account = account
         self._api = f"{options.api_url.rstrip('/')}/v2"
         self._sync_api = f"{options.sync_url.rstrip('/')}/v2"
-        self._ledger = ledger
-        self._http = http
-        self._clock = clock
-        self._sleep = sleep
-        self._quotas = request_quotas(options)
 
     def call(
-        self, doing: str, scan: str | None = None, *, again: str = "", secrets: Sequence[str] = ()
+        self,
+        doing: str,
+        scan: str | None = None,
+        *,
+        again: str = "",
+        secrets: Sequence[str] = (),
+        expires_at: float | None = None,
     ) -> Call:
-        """A call of this account, as its errors name it; see `Call`."""
+        """A call of this account, as its errors name it; see `Call`.
+
+        `expires_at` is when the vendor deletes the scan, seconds since the epoch; None if unknown.
+        """
         variable = f"{PREFIX}{infix(self.account.name)}KEY"
         advice: dict[type[VendorError], str] = {
             AuthenticationFailed: f"correct {variable}: it needs the scopes task.read and"
             " task.write; then run `export-pipeline check`",
-            CreditsSpent: f"buy credits for the account of {variable}; nothing is lost meanwhile",
+            CreditsSpent: f"buy credits for the account of {variable} before what waits is lost:"
+            f" {_lost(expires_at)}",
             ScanGone: _GONE,
         }
         every = (self._key, *secrets)
         return Call(VENDOR, self.account.name, doing, scan, every, again, advice)
 
-    async def job(
-        self,
-        call: Call,
-        job_id: str,
-        claimed: Claimed = None,
-        *,
-        missing: type[VendorError] = ScanGone,
-    ) -> Shown:
-        """One job with its tasks; the error is a `missing` if there is none.
+    async def job(self, call: Call, job_id: str, claimed: Claimed = None) -> Shown:
+        """One job with its tasks.
 
         Raises:
+            ScanGone: there is none.
             VendorError: see `_failure`.
         """
-        answer = await self._send(call, "GET", f"/jobs/{_part(job_id)}", claimed)
-        read = self._read(call, self._success(call, answer, missing), JobAnswer)
+        answer = await self._call(call, "GET", f"/jobs/{_part(job_id)}", claimed)
+        read = self._read(call, self._success(call, answer), JobAnswer)
         return Shown(read.data, answer.request_id)
 
     async def task(self, call: Call, task_id: str, claimed: Claimed = None) -> Task:
@@ -137,8 +127,34 @@ class CloudConvertClient:
             ScanGone: there is none.
             VendorError: see `_failure`.
         """
-        answer = await self._send(call, "GET", f"/tasks/{_part(task_id)}", claimed)
+        answer = await self._call(call, "GET", f"/tasks/{_part(task_id)}", claimed)
         return self._read(call, self._success(call, answer), TaskAnswer).data
+
+    async def made(
+        self,
+        call: Call,
+        made: str,
+        *,
+        missing: type[VendorError] = ScanGone,
+        waits: bool = False,
+    ) -> Job:
+        """The job of an order, or its single task as one; the error is a `missing` if it is gone.
+
+        Args:
+            call: what it is part of.
+            made: its id in the ledger, see `Job.of_task`.
+            missing: see above.
+            waits: for its end, at the host that does.
+
+        Raises:
+            VendorError: see `_failure`.
+        """
+        what, its_id, name = place_of(made)
+        answer = await self._call(call, "GET", f"/{what}/{_part(its_id)}", waits=waits)
+        answer = self._success(call, answer, missing)
+        if what == "jobs":
+            return self._read(call, answer, JobAnswer).data
+        return Job.of_task(self._read(call, answer, TaskAnswer).data, name)
 
     async def pages(
         self,
@@ -166,7 +182,7 @@ class CloudConvertClient:
             query = {f"filter[{name}]": value for name, value in filters.items()}
             query |= {"include": include} if include else {}
             query |= {"per_page": str(PER_PAGE), "page": str(number)}
-            answer = await self._send(call, "GET", f"/{what}?{urlencode(query)}", claimed)
+            answer = await self._call(call, "GET", f"/{what}?{urlencode(query)}", claimed)
             page = self._read(call, self._success(call, answer), Page)
             yield page.data, answer.request_id
             number, claimed = number + 1, None
@@ -205,26 +221,50 @@ class CloudConvertClient:
             reason = problems(error)
         raise call.error(VendorUnavailable, f"what is listed is not as documented ({reason})")
 
-    async def create(
-        self, call: Call, body: bytes, claimed: Claimed = None, *, waits: bool = False
-    ) -> Shown:
-        """Have a job done; `waits` for its end at the host that does.
+    async def create(self, call: Call, body: bytes, claimed: Claimed = None) -> Shown:
+        """Have a job done.
 
         Raises:
             VendorError: see `_failure`.
             TurnMissed: nothing was sent.
         """
-        answer = await self._send(call, "POST", "/jobs", claimed, body=body, waits=waits)
+        answer = await self._call(call, "POST", "/jobs", claimed, body=body)
         read = self._read(call, self._success(call, answer), JobAnswer)
         return Shown(read.data, answer.request_id)
 
-    async def delete(self, call: Call, what: str, name: str) -> None:
+    async def create_task(
+        self, call: Call, operation: str, body: bytes, name: str, claimed: Claimed = None
+    ) -> Shown:
+        """Have a single task done, by the endpoint of its operation; shown as a job, see `made`.
+
+        Raises:
+            VendorError: see `_failure`.
+            TurnMissed: nothing was sent.
+        """
+        answer = await self._call(call, "POST", f"/{operation}", claimed, body=body)
+        read = self._read(call, self._success(call, answer), TaskAnswer)
+        return Shown(Job.of_task(read.data, name), answer.request_id)
+
+    async def try_ordering(self, call: Call) -> None:
+        """Ask for an export of nothing, which the vendor refuses from whoever may order (422).
+
+        Raises:
+            AuthenticationFailed: the key lacks the scope, or the account credits.
+            VendorError: see `_failure`.
+        """
+        answer = await self._call(call, "POST", f"/{EXPORT_URL}", body=b"{}")
+        if self._refusal(answer).kind is OrderRefused:
+            return
+        self._success(call, answer)
+        self._read(call, answer, TaskAnswer)
+
+    async def delete(self, call: Call, what: str, its_id: str) -> None:
         """Delete one of `jobs` or `tasks` with all its data; one that is gone already is fine.
 
         Raises:
             VendorError: see `_failure`.
         """
-        answer = await self._send(call, "DELETE", f"/{what}/{_part(name)}")
+        answer = await self._call(call, "DELETE", f"/{what}/{_part(its_id)}")
         if classify(answer) is not ScanGone:
             self._success(call, answer)
 
@@ -236,14 +276,11 @@ class CloudConvertClient:
         Raises:
             VendorError: see `_failure`.
         """
-        answer = await send(self._http(), call, "POST", url, headers=headers, content=content)
+        http = self._channel.http()
+        answer = await send(http, call, "POST", url, headers=headers, content=content)
         self._success(call, answer)
 
-    @property
-    def _key(self) -> str:
-        return self.account.key.get_secret_value()
-
-    async def _send(
+    async def _call(
         self,
         call: Call,
         method: str,
@@ -253,57 +290,30 @@ class CloudConvertClient:
         body: bytes | None = None,
         waits: bool = False,
     ) -> Answer:
-        if claimed is None:
-            await wait_turn(
-                self._ledger, call, self._quotas, longest_seconds=TURN_SECONDS, sleep=self._sleep
-            )
-        elif not claimed():
-            raise TurnMissed(f"{call.doing} was not sent: the turn claimed for it had passed")
-        headers = {"Authorization": f"Bearer {self._key}"}
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-        return await send(
-            self._http(),
+        return await self._send(
             call,
             method,
             (self._sync_api if waits else self._api) + path,
-            headers=headers,
-            content=body,
+            claimed,
+            body=body,
             hold_seconds=SYNC_SECONDS if waits else 0.0,
             answer_bytes=ANSWER_BYTES,
         )
 
-    def _success(self, call: Call, answer: Answer, missing: type[VendorError] = ScanGone) -> Answer:
-        if not answer.is_success:
-            raise self._failure(call, answer, missing)
-        return answer
-
-    def _failure(self, call: Call, answer: Answer, missing: type[VendorError]) -> VendorError:
-        """The error by status; of a 402 by the vendor's code, since some of them pass."""
+    def _refusal(self, answer: Answer) -> Refusal:
+        """By the status; of a 402 by the vendor's code, since some of them pass."""
         code, said, fields = read_error(answer.body)
         kind = classify(answer)
         if answer.status == _PAYMENT_REQUIRED and not answer.is_page:
             passes = code != CREDITS_EXCEEDED and _TOO_MANY in said.lower()
             kind = RateLimited if passes else CreditsSpent
-        if kind is DuplicateOrder:
-            kind = OrderRefused  # nobody but the vendor chooses ids here
-        kind = missing if kind is ScanGone else kind
-        error = failure(call, answer, said=said, now=self._clock(), kind=kind)
-        if isinstance(error, OrderRefused):
-            error.fields = fields
-        return error
+        return Refusal(kind, said, fields)
 
-    def _read(self, call: Call, answer: Answer, model: type[Payload]) -> Payload:
-        try:
-            return model.model_validate_json(answer.body)
-        except ValidationError as error:
-            reason = problems(error)
-        raise call.error(
-            VendorUnavailable,
-            f"the answer is not what the vendor documents ({reason}); check {PREFIX}API_URL",
-            status=answer.status,
-            request_id=answer.request_id,
-        )
+
+def _lost(expires_at: float | None) -> str:
+    if expires_at is None:
+        return "each job is deleted 24 hours after its end"
+    return f"this one is deleted at {datetime.fromtimestamp(expires_at, UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _part(name: str) -> str:

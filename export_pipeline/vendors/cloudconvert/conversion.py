@@ -3,15 +3,18 @@
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from export_pipeline.errors import NotFound, OrderInvalid
-from export_pipeline.vendors.cloudconvert.client import CloudConvertClient
-from export_pipeline.vendors.cloudconvert.delivery import Held
+from export_pipeline.vendors.cloudconvert.client import CloudConvertClient, Shown
+from export_pipeline.vendors.cloudconvert.delivery import Held, NamedExport, deliver
 from export_pipeline.vendors.cloudconvert.details import ScanDetails, Source
 from export_pipeline.vendors.cloudconvert.models import File, Form, Job
 from export_pipeline.vendors.cloudconvert.options import PDFA_TASK
-from export_pipeline.vendors.cloudconvert.placing import Placing, turns
+from export_pipeline.vendors.cloudconvert.placing import Placing, receipt, turns
+from export_pipeline.vendors.cloudconvert.requests import job_body
+from export_pipeline.vendors.cloudconvert.tags import tag_of
 from export_pipeline.vendors.http import Call
 from export_pipeline.vendors.vendor import Placement, PlannedArtifact, Receipt, StoredSource
 
@@ -27,16 +30,22 @@ class Converting:
 
     Args:
         client: its API.
-        placing: makes the job.
+        placing: tells how files come.
         convert: the task that makes a PDF/A; None for `PDFA_TASK`.
+        webhook_url: where the end of each job is told, None for nowhere.
     """
 
     def __init__(
-        self, client: CloudConvertClient, placing: Placing, convert: Mapping[str, Any] | None
+        self,
+        client: CloudConvertClient,
+        placing: Placing,
+        convert: Mapping[str, Any] | None,
+        webhook_url: str | None,
     ) -> None:
         self._client = client
         self._placing = placing
         self._convert = convert or PDFA_TASK
+        self._webhook_url = webhook_url
 
     async def place(
         self, call: Call, placement: Placement, details: ScanDetails, source: Source
@@ -53,13 +62,27 @@ class Converting:
         # Beside the event loop: some clouds are asked for each signature.
         stored = await asyncio.to_thread(placement.source, source.key)
         held = [Held(CONVERT, {name: File(filename=source.file_name)})]
-        wanted, before = self._placing.wanted(details), tasks_before(source, stored, self._convert)
-        shown = await self._placing.make(call, placement, held, wanted, turns(placement), before)
+        named = await deliver(placement, held, self._placing.wanted(details))
+        before = tasks_before(source, stored, self._convert)
+        shown = await self._make(call, placement, named, before)
         form = waiting_form(shown.job)
         if form is not None:
             await self._upload(call, form, source, stored)
         planned = PlannedArtifact(kind, name, source.file_name)
-        return self._placing.receipt(shown, placement, [planned])
+        return receipt(shown, placement, [planned])
+
+    async def _make(
+        self, call: Call, placement: Placement, named: NamedExport, before: Mapping[str, Any]
+    ) -> Shown:
+        """The job of an order: the one of an earlier send, if that arrived, else a new one."""
+        order, turn = placement.order, turns(placement)
+        if order.sends:
+            arrived = await self._client.of_tag(call, tag_of(order.id), next(turn))
+            if arrived is not None:
+                return arrived
+        told = replace(call, secrets=(*call.secrets, *named.export.secrets))
+        body = job_body(order.id, named, self._webhook_url, before)
+        return await self._client.create(told, body, next(turn))
 
     async def _upload(self, call: Call, form: Form, source: Source, stored: StoredSource) -> None:
         boundary = secrets.token_hex(16)

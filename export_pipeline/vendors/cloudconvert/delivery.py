@@ -1,15 +1,15 @@
-"""How the files of an order come: decided from what there is, told as export tasks."""
+"""How the files of an order come: decided from what there is, told as one export task."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
 from export_pipeline.errors import ConfigError
 from export_pipeline.storage.options import in_words
-from export_pipeline.vendors.cloudconvert.artifacts import FOLDER, ONE, STAGED
+from export_pipeline.vendors.cloudconvert.artifacts import FOLDER, ONE, SEVERAL, STAGED
 from export_pipeline.vendors.cloudconvert.models import File
 from export_pipeline.vendors.cloudconvert.operations import (
     EXPORTS,
@@ -21,8 +21,6 @@ from export_pipeline.vendors.cloudconvert.options import PREFIX, Way
 from export_pipeline.vendors.vendor import Loan, Placement
 
 PUT = "PUT"
-
-Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -47,19 +45,14 @@ class Wanted:
     archive_multiple_files: bool
 
 
-@dataclass(frozen=True)
-class Delivery:
-    """The export tasks of an order by name, and what no text may repeat of them."""
+class NamedExport(NamedTuple):
+    """An export task, and its name: that tells what it brings, see `ONE`, `SEVERAL`, `STAGED`."""
 
-    tasks: Mapping[str, Export] = field(repr=False)
-
-    @property
-    def secrets(self) -> list[str]:
-        """Credentials lent, and URLs that open something."""
-        return [secret for export in self.tasks.values() for secret in export.secrets]
+    name: str
+    export: Export
 
 
-async def deliver(placement: Placement, held: Sequence[Held], wanted: Wanted) -> Delivery:
+async def deliver(placement: Placement, held: Sequence[Held], wanted: Wanted) -> NamedExport:
     """Decide: one file to a signed URL, else with lent credentials, else by URL.
 
     Raises:
@@ -67,23 +60,21 @@ async def deliver(placement: Placement, held: Sequence[Held], wanted: Wanted) ->
         StoreError: the store cannot sign for the order's whole time.
     """
     if is_zipped(held, wanted):
-        inputs = tuple(one.task for one in held)
-        return Delivery({ONE: _by_url(inputs, wanted, zipped=True)})
+        return NamedExport(ONE, _by_url(held, wanted, zipped=True))
     upload = await _signed(placement, held) if wanted.delivery == Way.AUTO else None
     if upload is not None:
-        return Delivery({ONE: upload})
+        return NamedExport(ONE, upload)
     if wanted.delivery != Way.URL:
-        staged = await asyncio.to_thread(_staged, placement, held)
-        if staged is not None:
-            return Delivery(staged)
+        lent = await asyncio.to_thread(_lent, placement, held)
+        if lent is not None:
+            await placement.make_room(next(iter(held[0].files)))
+            return NamedExport(STAGED, lent)
     if wanted.delivery == Way.STORAGE:
         raise ConfigError(
             f"{PREFIX}DELIVERY is storage, and the store has no credentials to lend for these"
             f" files: set {PREFIX}<STORE>_... (see the README), or set it to auto"
         )
-    if _files(held) == 1:
-        return Delivery({ONE: _by_url((held[0].task,), wanted)})
-    return Delivery({name: _by_url((one.task,), wanted) for name, one in _numbered("url", held)})
+    return NamedExport(ONE if _files(held) == 1 else SEVERAL, _by_url(held, wanted))
 
 
 def is_zipped(held: Sequence[Held], wanted: Wanted) -> bool:
@@ -95,12 +86,17 @@ def _files(held: Sequence[Held]) -> int:
     return sum(len(one.files) for one in held)
 
 
-def _by_url(tasks: tuple[str, ...], wanted: Wanted, *, zipped: bool = False) -> ExportUrl:
+def _by_url(held: Sequence[Held], wanted: Wanted, *, zipped: bool = False) -> ExportUrl:
     return ExportUrl(
-        input=tasks if len(tasks) > 1 else tasks[0],
+        input=_input(held),
         inline=wanted.inline or None,
         archive_multiple_files=zipped or None,
     )
+
+
+def _input(held: Sequence[Held]) -> str | tuple[str, ...]:
+    tasks = tuple(one.task for one in held)
+    return tasks if len(tasks) > 1 else tasks[0]
 
 
 async def _signed(placement: Placement, held: Sequence[Held]) -> Export | None:
@@ -118,32 +114,22 @@ async def _signed(placement: Placement, held: Sequence[Held]) -> Export | None:
     )
 
 
-def _staged(placement: Placement, held: Sequence[Held]) -> dict[str, Export] | None:
-    """An export with lent credentials for each task; None unless all can go so."""
-    exports = [_lent(placement, one) for one in held]
-    if any(export is None for export in exports):
-        return None
-    return {name: one for name, one in _numbered(STAGED, exports) if one is not None}
-
-
-def _lent(placement: Placement, held: Held) -> Export | None:
+def _lent(placement: Placement, held: Sequence[Held]) -> Export | None:
     """The export that writes each file to where its artifact is looked for below `.incoming/`.
 
-    Several files of a task keep their own names there: only such names as need no escape.
+    Several files keep their own names there: only such names as need no escape.
     """
-    names = list(held.files)
-    if len(names) > 1 and any(name != FOLDER + file.path for name, file in held.files.items()):
+    files = {name: file for one in held for name, file in one.files.items()}
+    is_one = len(files) == 1
+    if not is_one and any(name != FOLDER + file.path for name, file in files.items()):
         return None
-    loan = placement.lend(names[0])
+    loan = placement.lend(next(iter(files)))
     if loan is None:
         return None
-    export = read_loan(loan, held.task)
-    if len(names) > 1:
-        if not export.prefix_field:
-            return None
-        export = in_folder(export)
-    export.require_names(len(names))
-    return export
+    export = read_loan(loan, _input(held))
+    if is_one:
+        return export
+    return in_folder(export) if export.prefix_field else None
 
 
 def in_folder(export: Export) -> Export:
@@ -153,19 +139,22 @@ def in_folder(export: Export) -> Export:
     return type(export).model_validate({**dict(export), **named})
 
 
-def read_loan(loan: Loan, task: str) -> Export:
-    """The operation that a store lends itself to.
+def read_loan(loan: Loan, tasks: str | tuple[str, ...]) -> Export:
+    """The operation that a store lends itself to, for the files of these tasks.
 
     Raises:
-        ConfigError: CloudConvert takes no such arguments; names them.
+        ConfigError: CloudConvert takes no such arguments, or would change the name; says which.
     """
     model = EXPORTS[loan.operation]
     try:
-        return model.model_validate({**loan.arguments, "input": task})
+        export = model.model_validate({**loan.arguments, "input": tasks})
     except ValidationError as error:
         reason = in_words(error)
+    else:
+        if export.number is None:
+            return export
+        reason = (
+            f"{export.name_field}: CloudConvert puts a number for {export.number}, which the"
+            " archive's folder has in its name: use another folder"
+        )
     raise ConfigError(f"{loan.operation} cannot write into the store: {reason}")
-
-
-def _numbered(begin: str, items: Sequence[Item]) -> list[tuple[str, Item]]:
-    return [(f"{begin}-{number}", one) for number, one in enumerate(items, 1)]

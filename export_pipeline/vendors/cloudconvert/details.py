@@ -56,7 +56,8 @@ class ScanDetails(BaseModel):
     """What the ledger keeps of a scan as `Scan.details`.
 
     Args:
-        kind: a job, a task, the newest job of a tag, or a conversion that we order.
+        kind: a job, a task, the newest job of a tag, or a conversion that we order; where nobody
+            said, a job if there is one of that id, else a task.
         delivery: how its files come; None is what the settings say.
         inline: see seed 003; None is what the settings say.
         archive_multiple_files: see seed 003; None is what the settings say.
@@ -83,13 +84,18 @@ class ScanDetails(BaseModel):
         }
         return details if is_possible.get(details.kind, is_uuid(scan.scan)) else None
 
+    def may_be(self, kind: Kind) -> bool:
+        """Whether it is of that kind, as far as is known: unsaid, a job may also be a task."""
+        is_unsaid = self.kind == Kind.JOB and "kind" not in self.model_fields_set
+        return self.kind == kind or (is_unsaid and kind == Kind.TASK)
+
     def registration(self, scan: str, expires_at: float | None = None) -> Registration:
         """The scan to register."""
         return Registration(scan, self.to_json(), expires_at)
 
     def to_json(self) -> dict[str, Any]:
         """The ledger's form, without what is not set."""
-        return self.model_dump(mode="json", exclude_none=True)
+        return self.model_dump(mode="json", exclude_none=True, exclude_unset=True)
 
 
 def is_uuid(text: str) -> bool:

@@ -1,9 +1,9 @@
 """Finding what finished in the last 24 hours, before the vendor deletes it (seed 003).
 
-Each look goes through the jobs, and through the tasks of no job, that ended since the look before,
-less an overlap. A list is left at the first page that is older, if it kept to that order so far: in
-which order the vendor lists is documented nowhere (FACTS 4.2). What was found before is found
-again, and changes nothing. Jobs that orders of ours made are none of the team's.
+Each look reads every page of the jobs, or of the tasks of no job, that the vendor still has: a list
+may be in the order in which they began (it is documented nowhere, FACTS 4.2), and one that began
+first may end last. Of what is listed that is registered which ended since the look before, less an
+overlap. Jobs and tasks that orders of ours made are none of the team's.
 """
 
 from collections.abc import AsyncGenerator
@@ -99,16 +99,14 @@ async def _pages(
     tag = options.discover_tag if found == Found.JOBS else ""
     filters = {"status": FINISHED, **({"tag": tag} if tag else {})}
     model: type[Job | Task] = Job if found == Found.JOBS else Task
-    last, is_in_order = datetime.max.replace(tzinfo=UTC), True
     async with aclosing(client.pages(call, found, filters=filters)) as pages:
         async for page, _ in pages:
-            listed = client.listed(call, model, page)
-            yield [_registration(one) for one in listed if _is_theirs(one, options)]
-            for ended in [one.ended_at for one in listed if one.ended_at is not None]:
-                is_in_order = is_in_order and ended <= last
-                last = ended
-            if since is not None and is_in_order and last < since:
-                return
+            theirs = [one for one in client.listed(call, model, page) if _is_theirs(one, options)]
+            yield [_registration(one) for one in theirs if _is_new(one, since)]
+
+
+def _is_new(one: Job | Task, since: datetime | None) -> bool:
+    return since is None or one.ended_at is None or one.ended_at >= since
 
 
 def _is_theirs(one: Job | Task, options: CloudConvertOptions) -> bool:

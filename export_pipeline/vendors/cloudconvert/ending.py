@@ -1,7 +1,9 @@
 """How a job of ours ends: what the vendor says of it, as the workflow knows it."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import replace
+from typing import Any
 
 from export_pipeline.archive.layout import incoming_key
 from export_pipeline.concurrency import all_of
@@ -16,6 +18,8 @@ from export_pipeline.vendors.cloudconvert.models import (
     FINISHED,
     INPUT_TASK_FAILED,
     Job,
+    Task,
+    place_of,
 )
 from export_pipeline.vendors.cloudconvert.results import cause, culprits
 from export_pipeline.vendors.http import Call
@@ -23,14 +27,14 @@ from export_pipeline.vendors.redaction import redact
 from export_pipeline.vendors.vendor import Completion
 
 LISTED_FROM = 5
-"""Orders from which pages of all jobs are asked for, in place of each single one."""
+"""Orders from which pages of all jobs or tasks are asked for, in place of each single one."""
 PERMANENT = frozenset({INPUT_TASK_FAILED, "SANDBOX_FILE_NOT_ALLOWED"})
 """Codes of a task's failure that another job of the same would meet again."""
 INPUTS_NAMED = 3
 """Of tasks elsewhere that an export depends on, each of which costs a call to name."""
 GONE = (
-    "the vendor no longer has the export's job: it was deleted, or is over 24 hours old; it is"
-    " ordered again from what it was made of, while that lives"
+    "the vendor no longer has the export: it was deleted, or is over 24 hours old; it is ordered"
+    " again from what it was made of, while that lives"
 )
 
 
@@ -66,9 +70,9 @@ async def ask_after(
     """
     call = client.call("the question after exports")
     listed: dict[str, Job] = {}
-    if len(orders) >= LISTED_FROM:
-        wanted = {order.vendor_order for order in orders if order.vendor_order}
-        listed = {job.id: job async for job in _listed(client, call, wanted)}
+    for what, wanted in _by_place(orders).items():
+        if len(wanted) >= LISTED_FROM:
+            listed |= {job.id: job async for job in _listed(client, call, what, wanted)}
     found: dict[str, Completion] = {}
 
     async def note(order: Order) -> None:
@@ -81,17 +85,40 @@ async def ask_after(
     return found
 
 
-async def _listed(client: CloudConvertClient, call: Call, wanted: set[str]) -> AsyncIterator[Job]:
-    """Those of the jobs that the first pages show, as many pages as one question for each costs."""
-    left, pages = set(wanted), max(1, len(wanted) // LISTED_FROM)
-    async for page, _ in client.pages(call, "jobs", include="tasks"):
-        for one in page:
-            if one.get("id") in left:
-                left.discard(one["id"])
-                yield Job.model_validate(one)
-        pages -= 1
-        if not left or not pages:
-            return
+def _by_place(orders: Sequence[Order]) -> dict[str, dict[str, str]]:
+    """`jobs` and `tasks` -> their ids -> what the ledger calls them."""
+    found: dict[str, dict[str, str]] = {"jobs": {}, "tasks": {}}
+    for order in orders:
+        if order.vendor_order:
+            what, its_id, _ = place_of(order.vendor_order)
+            found[what][its_id] = order.vendor_order
+    return found
+
+
+async def _listed(
+    client: CloudConvertClient, call: Call, what: str, wanted: Mapping[str, str]
+) -> AsyncIterator[Job]:
+    """Those that the first pages show, as many pages as a fraction of one question for each costs.
+
+    Args:
+        client: asks.
+        call: what it is part of.
+        what: `jobs` or `tasks`.
+        wanted: their ids there -> what the ledger calls them.
+    """
+    left, pages = dict(wanted), len(wanted) // LISTED_FROM
+    include = "tasks" if what == "jobs" else ""
+    async with aclosing(client.pages(call, what, include=include)) as listed:
+        async for page, _ in listed:
+            for one in (one for one in page if one.get("id") in left):
+                yield _job(one, place_of(left.pop(one["id"]))[2])
+            pages -= 1
+            if not left or not pages:
+                return
+
+
+def _job(told: Mapping[str, Any], name: str) -> Job:
+    return Job.of_task(Task.model_validate(told), name) if name else Job.model_validate(told)
 
 
 async def _told(
@@ -101,7 +128,7 @@ async def _told(
         return None
     if job is None or not job.tasks:  # lists may leave the tasks out
         try:
-            job = (await client.job(call, order.vendor_order or "")).job
+            job = await client.made(call, order.vendor_order or "")
         except ScanGone:
             return Completion(failure=GONE)
         except VendorUnavailable:

@@ -1,21 +1,18 @@
 """CloudConvert as the workflow knows it: `Vendor` over all configured accounts."""
 
-import asyncio
-import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass
 
-import httpx
-
-from export_pipeline.errors import ConfigError, OrderInvalid, VendorUnavailable
-from export_pipeline.ledger.database import Ledger
+from export_pipeline.errors import OrderInvalid
 from export_pipeline.ledger.quotas import Quota
 from export_pipeline.ledger.rows import Artifact, Order, Scan
 from export_pipeline.receiver.addresses import Addresses
 from export_pipeline.receiver.signatures import Signed
 from export_pipeline.settings import Settings
 from export_pipeline.storage.http import Http
+from export_pipeline.vendors.accounts import Accounts
+from export_pipeline.vendors.channel import in_time
 from export_pipeline.vendors.cloudconvert.artifacts import KINDS, plan
 from export_pipeline.vendors.cloudconvert.client import (
     PER_PAGE,
@@ -26,20 +23,19 @@ from export_pipeline.vendors.cloudconvert.client import (
 from export_pipeline.vendors.cloudconvert.conversion import Converting
 from export_pipeline.vendors.cloudconvert.details import Kind, ScanDetails
 from export_pipeline.vendors.cloudconvert.ending import ask_after
+from export_pipeline.vendors.cloudconvert.models import place_of
 from export_pipeline.vendors.cloudconvert.opening import Opening
 from export_pipeline.vendors.cloudconvert.options import (
     PREFIX,
     CloudConvertAccount,
     CloudConvertOptions,
+    CloudConvertSigner,
 )
 from export_pipeline.vendors.cloudconvert.placing import Placing
-from export_pipeline.vendors.cloudconvert.signing import CloudConvertSigned
+from export_pipeline.vendors.cloudconvert.signatures import CloudConvertSigned
 from export_pipeline.vendors.cloudconvert.webhooks import read_completion, read_registration
-from export_pipeline.vendors.connections import Connections
-from export_pipeline.vendors.http import make_client
 from export_pipeline.vendors.login import CHECK_AGAIN
-from export_pipeline.vendors.options import read_accounts, read_options
-from export_pipeline.vendors.pacing import Sleep
+from export_pipeline.vendors.options import configure, read_accounts
 from export_pipeline.vendors.vendor import (
     ArtifactKind,
     Asking,
@@ -53,8 +49,6 @@ from export_pipeline.vendors.vendor import (
 
 ASKING = Asking(at_once=100, first_seconds=5.0, longest_seconds=60.0)
 """Ours: the vendor advises nothing, and its webhook comes before most questions."""
-WHOLE_SECONDS = 110.0
-"""The longest that placing an order takes: less than the lease under which the workflow sends."""
 
 
 @dataclass(frozen=True)
@@ -67,21 +61,11 @@ class _Account:
     opening: Opening
 
 
-class CloudConvert:
-    """The vendor CloudConvert.
-
-    Args:
-        settings: with its variables; see `options`.
-        ledger: quotas, and the artifacts of orders.
-        http: makes the API's HTTP client, one per event loop at first use.
-        clock: seconds since the epoch.
-        sleep: waits for the seconds it is given.
-
-    Raises:
-        ConfigError: a variable cannot be used.
-    """
+class CloudConvert(Accounts[_Account]):
+    """The vendor CloudConvert."""
 
     name = VENDOR
+    lacking = "API key: set EXPORT_CLOUDCONVERT_KEY"
     kinds: Sequence[ArtifactKind] = KINDS
     pushes = False
     writes = True
@@ -90,36 +74,16 @@ class CloudConvert:
     asking = ASKING
     deletes_archived = False
 
-    def __init__(
-        self,
-        settings: Settings,
-        ledger: Ledger,
-        *,
-        http: Callable[[], httpx.AsyncClient] = make_client,
-        clock: Callable[[], float] = time.time,
-        sleep: Sleep = asyncio.sleep,
-    ) -> None:
+    def _serve(self, settings: Settings) -> Mapping[str, _Account]:
         variables = settings.vendor_variables
-        self.options = read_options(CloudConvertOptions, variables)
-        self._ledger = ledger
-        self._connections = Connections(http)
+        configured = configure(CloudConvertOptions, CloudConvertAccount, variables)
+        self.options, self._wrong = configured.options, configured.wrong
         self._files = Http()
-        self._clock = clock
-        self._sleep = sleep
         # Of webhooks that the vendor signs the addresses hold no secret of ours.
         self._addresses = Addresses(settings.receiver_url, ())
-        accounts = read_accounts(PREFIX, CloudConvertAccount, variables)
-        self._signed = CloudConvertSigned(accounts, self.options.reject)
-        self._accounts = {account.name: self._open_account(account) for account in accounts}
-
-    async def aclose(self) -> None:
-        """Close the connections of the running event loop."""
-        await self._connections.aclose()
-
-    @property
-    def accounts(self) -> Sequence[str]:
-        """The accounts in the environment."""
-        return list(self._accounts)
+        signers, _ = read_accounts(PREFIX, CloudConvertSigner, variables)
+        self._signed = CloudConvertSigned(signers, self.options.reject)
+        return {account.name: self._open_account(account) for account in configured.accounts}
 
     @property
     def signed(self) -> Signed:
@@ -133,10 +97,6 @@ class CloudConvert:
             ConfigError: the account has no key.
         """
         return self._of(account).client
-
-    def require(self, account: str) -> None:
-        """Raise `ConfigError` for an account without a key."""
-        self._of(account)
 
     def quotas(self, account: str) -> Sequence[Quota]:  # noqa: ARG002 - alike for all accounts
         """Requests a minute."""
@@ -163,7 +123,8 @@ class CloudConvert:
             TurnMissed: nothing was sent.
         """
         of = self._of(placement.order.account)
-        call = of.client.call("the export", placement.scan.scan)
+        scan = placement.scan
+        call = of.client.call("the export", scan.scan, expires_at=scan.expires_at)
         details = ScanDetails.of_scan(placement.scan)
         if details is None:
             raise call.error(
@@ -171,17 +132,11 @@ class CloudConvert:
                 f"not sent, {placement.scan.scan!r} is no id of a job or task, such as"
                 " 6559c281-ed85-4728-80db-414561c631e9: register one in its place",
             )
-        try:
-            async with asyncio.timeout(WHOLE_SECONDS):
-                if details.source is not None:
-                    return await of.converting.place(call, placement, details, details.source)
-                return await of.placing.place(call, placement, details)
-        except TimeoutError:
-            pass
-        raise call.error(
-            VendorUnavailable,
-            f"not done within {WHOLE_SECONDS:.0f} s, turns included; it is tried again by itself",
-        )
+        if details.source is not None:
+            work = of.converting.place(call, placement, details, details.source)
+        else:
+            work = of.placing.place(call, placement, details)
+        return await in_time(call, work, "turns")
 
     async def ask(self, account: str, orders: Sequence[Order]) -> Mapping[str, Completion]:
         """The completions of those whose jobs ended, by pages of jobs where there are many.
@@ -190,7 +145,7 @@ class CloudConvert:
             VendorError: none could be asked after.
             ConfigError: the account has no key.
         """
-        return await ask_after(self.client(account), self._ledger, orders)
+        return await ask_after(self.client(account), self._channel.ledger, orders)
 
     def read_registration(self, status: str, body: bytes) -> Registration | None:  # noqa: ARG002
         """Read a webhook of a job that is none of ours; what it is about stands in the body.
@@ -231,16 +186,15 @@ class CloudConvert:
         client = self.client(scan.account)
         call = client.call("its deletion", scan.scan)
         details = ScanDetails.of_scan(scan)
-        jobs = [order.vendor_order for order in orders if order.vendor_order]
-        if details is not None and details.kind == Kind.JOB:
-            jobs.append(scan.scan)
-        if details is not None and details.kind == Kind.TASK:
-            await client.delete(call, "tasks", scan.scan)
-        for job in dict.fromkeys(jobs):
-            await client.delete(call, "jobs", job)
+        made = [place_of(order.vendor_order)[:2] for order in orders if order.vendor_order]
+        if details is not None:
+            kinds = [kind for kind in (Kind.JOB, Kind.TASK) if details.may_be(kind)]
+            made += [(f"{kind}s", scan.scan) for kind in kinds]
+        for what, its_id in dict.fromkeys(made):
+            await client.delete(call, what, its_id)
 
     async def check(self, account: str) -> str:
-        """Try the key.
+        """Try whether the key may read, and whether it may order; nothing is ordered.
 
         Raises:
             VendorError: what is wrong, in words.
@@ -248,34 +202,19 @@ class CloudConvert:
         """
         client = self.client(account)
         call = client.call("the check", again=CHECK_AGAIN)
-        async for page, _ in client.pages(call, "jobs"):
-            return f"the key works; the account shows {_some(len(page))}"
-        return "the key works"
-
-    def _of(self, account: str) -> _Account:
-        found = self._accounts.get(account)
-        if found is None:
-            raise ConfigError(
-                f"CloudConvert account {account!r} has no API key: set EXPORT_CLOUDCONVERT_KEY,"
-                " for another than the default account with its name between, and name it in"
-                " EXPORT_CLOUDCONVERT_ACCOUNTS"
-            )
-        return found
+        async with aclosing(client.pages(call, "jobs")) as pages:
+            shown, _ = await anext(pages)
+        await client.try_ordering(call)
+        return f"the key works, and may order; the account shows {_some(len(shown))}"
 
     def _open_account(self, account: CloudConvertAccount) -> _Account:
-        client = CloudConvertClient(
-            account,
-            self.options,
-            self._ledger,
-            self._connections,
-            clock=self._clock,
-            sleep=self._sleep,
-        )
+        channel = self._channel
+        client = CloudConvertClient(account, self.options, channel)
         hook = self._addresses.signed_webhook(VENDOR, account.name)
         is_told = self.options.job_webhooks and account.webhook_secrets
-        placing = Placing(client, self.options, hook if is_told else None)
-        converting = Converting(client, placing, self.options.pdfa_task)
-        opening = Opening(client, self._ledger, self._files, self._clock, self._sleep)
+        placing = Placing(client, channel.ledger, self.options)
+        converting = Converting(client, placing, self.options.pdfa_task, hook if is_told else None)
+        opening = Opening(client, channel.ledger, self._files, channel.clock, channel.sleep)
         return _Account(client, placing, converting, opening)
 
 

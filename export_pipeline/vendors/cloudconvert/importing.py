@@ -8,12 +8,11 @@ from pydantic import TypeAdapter, ValidationError
 from export_pipeline.errors import BadInput
 from export_pipeline.storage.options import in_words
 from export_pipeline.vendors.cloudconvert.details import TAG_BEGIN, Kind, ScanDetails, is_uuid
-from export_pipeline.vendors.cloudconvert.models import Moment
+from export_pipeline.vendors.fields import Moment
+from export_pipeline.vendors.lines import EXPIRES_AT, SCAN, given, seconds
 from export_pipeline.vendors.vendor import Registration
 
-SCAN = "scan"
 KIND = "kind"
-EXPIRES_AT = "expires_at"
 WAYS = ("delivery", "inline", "archive_multiple_files")
 FIELDS = (SCAN, KIND, *WAYS, EXPIRES_AT)
 """The names of the columns (CSV) or members (JSON) that a line may have."""
@@ -24,16 +23,13 @@ _MOMENT: TypeAdapter[Any] = TypeAdapter(Moment)
 def read_line(line: Mapping[str, Any]) -> Registration:
     """Read one line: texts as a CSV file gives them, or values as JSON does; "" is not given.
 
-    `scan` is the id of a job, with `kind` also that of a task, or a tag.
+    `scan` is the id of a job or task, which `kind` can say, or with it a tag.
 
     Raises:
         BadInput: names the field that cannot be used and why.
     """
-    unknown = [name for name in line if name not in FIELDS]
-    if unknown:
-        raise BadInput(f"{unknown[0]!r} is no field of a scan: use {', '.join(FIELDS)}")
-    told = {name: value for name, value in line.items() if value not in (None, "")}
-    expires_at = _seconds(told.pop(EXPIRES_AT, None))
+    told = given(line, FIELDS)
+    expires_at = seconds(told.pop(EXPIRES_AT, None), _MOMENT)
     kind, scan = _kind(told.pop(KIND, None)), _scan(told.pop(SCAN, None))
     if kind == Kind.TAG:
         scan = scan if scan.startswith(TAG_BEGIN) else TAG_BEGIN + scan
@@ -44,7 +40,7 @@ def read_line(line: Mapping[str, Any]) -> Registration:
             f"{SCAN}: {scan!r:.80} is no id of a job or task, such as"
             " 6559c281-ed85-4728-80db-414561c631e9; of a tag, say so in `kind`"
         )
-    return _details(kind or Kind.JOB, told).registration(scan, expires_at)
+    return _details(kind, told).registration(scan, expires_at)
 
 
 def _kind(value: object) -> Kind | None:
@@ -63,19 +59,9 @@ def _scan(value: object) -> str:
     return text
 
 
-def _details(kind: Kind, told: Mapping[str, Any]) -> ScanDetails:
+def _details(kind: Kind | None, told: Mapping[str, Any]) -> ScanDetails:
     try:
-        return ScanDetails.model_validate({"kind": kind, **told})
+        return ScanDetails.model_validate({**({KIND: kind} if kind else {}), **told})
     except ValidationError as error:
         reason = in_words(error)
     raise BadInput(reason)
-
-
-def _seconds(value: object) -> float | None:
-    if value is None:
-        return None
-    try:
-        return float(_MOMENT.validate_python(value).timestamp())
-    except ValidationError as error:
-        reason = error.errors(include_input=False, include_url=False)[0]["msg"]
-    raise BadInput(f"{EXPIRES_AT}: {reason}")

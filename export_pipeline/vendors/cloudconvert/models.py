@@ -1,9 +1,11 @@
 """Every payload that comes from CloudConvert (FACTS 4.2, 4.3 and 4.6), as much of it as is used."""
 
-from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from datetime import timedelta
+from typing import Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from export_pipeline.vendors.fields import Moment
 
 FINISHED = "finished"
 ERROR = "error"
@@ -13,13 +15,6 @@ KEPT = timedelta(hours=24)
 """From the end of a task until the vendor deletes it (seed 003)."""
 INPUT_TASK_FAILED = "INPUT_TASK_FAILED"
 CREDITS_EXCEEDED = "CREDITS_EXCEEDED"
-
-
-def _in_utc(moment: datetime) -> datetime:
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-Moment = Annotated[datetime, AfterValidator(_in_utc)]
 
 
 class _Incoming(BaseModel):
@@ -48,10 +43,10 @@ class Form(_Incoming):
 
 
 class Result(_Incoming):
-    """What a task made, or waits for."""
+    """What a task made, or waits for; the form is kept nowhere."""
 
     files: list[File] | None = None
-    form: Form | None = None
+    form: Form | None = Field(None, exclude=True)
 
 
 class _Ended(_Incoming):
@@ -72,7 +67,7 @@ class _Ended(_Incoming):
 
 
 class Task(_Ended):
-    """A task as the vendor shows it."""
+    """A task as the vendor shows it; other tasks that are told in it are kept nowhere."""
 
     job_id: str | None = None
     name: str | None = None
@@ -81,7 +76,7 @@ class Task(_Ended):
     code: str | None = None
     result: Result | None = None
     depends_on_task_ids: list[str] | None = None
-    depends_on_tasks: dict[str, Any] | list[Any] | None = None
+    depends_on_tasks: dict[str, Any] | list[Any] | None = Field(None, exclude=True)
 
     @property
     def files(self) -> list[File]:
@@ -117,12 +112,28 @@ class Job(_Ended):
     tag: str | None = None
     tasks: list[Task] = Field(default_factory=list)
 
+    @classmethod
+    def of_task(cls, task: Task, name: str) -> Self:
+        """A single task as a job of that task alone, which has this name there.
+
+        Its id is `name:` and the task's: by that the ledger knows what an order made.
+        """
+        named = task.model_copy(update={"name": name})
+        times = {"created_at": task.created_at, "ended_at": task.ended_at}
+        return cls(id=f"{name}:{task.id}", status=task.status, tasks=[named], **times)
+
     @property
     def exports(self) -> list[Task]:
         """Its export tasks, in order of name: as the vendor lists them is documented nowhere."""
         return sorted(
             (one for one in self.tasks if one.is_export), key=lambda one: (one.name or "", one.id)
         )
+
+
+def place_of(made: str) -> tuple[str, str, str]:
+    """Where what an order made is: `jobs` or `tasks`, its id, and the name of a single task."""
+    name, _, its_id = made.rpartition(":")
+    return "tasks" if name else "jobs", its_id, name
 
 
 class JobAnswer(_Incoming):
@@ -153,6 +164,10 @@ class JobEvent(_Incoming):
 
     event: str = Field(min_length=1)
     job: Job
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is kept."""
+        return self.model_dump(mode="json", exclude_none=True)
 
 
 class _Problem(_Incoming):

@@ -12,7 +12,7 @@ from export_pipeline.ledger.rows import Order
 from export_pipeline.storage.http import Http
 from export_pipeline.vendors.cloudconvert.artifacts import brings_one, exported, matched
 from export_pipeline.vendors.cloudconvert.client import CloudConvertClient
-from export_pipeline.vendors.cloudconvert.models import ERROR, File, Job
+from export_pipeline.vendors.cloudconvert.models import ERROR, File, Job, place_of
 from export_pipeline.vendors.cloudconvert.results import cause
 from export_pipeline.vendors.http import Call
 from export_pipeline.vendors.pacing import Sleep
@@ -59,7 +59,8 @@ class Opening:
             ResultLost: it, or all that the job made, is gone at the vendor.
             VendorError: see errors.py.
         """
-        call = self._client.call(f"the file {name} of job {order.vendor_order}")
+        what, its_id, _ = place_of(order.vendor_order or "")
+        call = self._client.call(f"the file {name} of {what.removesuffix('s')} {its_id}")
         first = await self._file(call, order, name)
         given: list[str] = []
 
@@ -82,12 +83,12 @@ class Opening:
         job = await self._job(call, order.vendor_order or "", anew=anew)
         if not job.is_over:
             raise call.error(
-                VendorUnavailable, f"the job is {job.status}; {call.what_to_do(VendorUnavailable)}"
+                VendorUnavailable, f"it is {job.status}; {call.what_to_do(VendorUnavailable)}"
             )
         file = await self._find(job, order, name)
         if file is None:
             is_failed = job.status == ERROR
-            why = redact(cause(job)) if is_failed else "the job has no URL of it (any more)"
+            why = redact(cause(job)) if is_failed else "there is no URL of it (any more)"
             raise call.error(ResultLost, f"{why}; {call.what_to_do(ResultLost)}")
         return file
 
@@ -110,7 +111,7 @@ class Opening:
             read_at, job = self._jobs.get(job_id, (0.0, None))
             if job is not None and not anew and 0 <= now - read_at <= JOB_SECONDS:
                 return job
-            job = (await self._client.job(call, job_id, missing=ResultLost)).job
+            job = await self._client.made(call, job_id, missing=ResultLost)
             recent = {k: one for k, one in self._jobs.items() if 0 <= now - one[0] <= JOB_SECONDS}
             self._jobs = {**recent, job_id: (now, job)}
         return job

@@ -1,5 +1,6 @@
 """The seven ways in which CloudConvert exports files, with every argument of seed 003."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -12,9 +13,9 @@ from pydantic import (
     model_validator,
 )
 
-NUMBER = "%d"
-"""In a name: the number of each of several files, from 1."""
 SFTP_PORT = 22
+_NUMBER = re.compile(r"%0?\d*d")
+"""In a name: the number of each of several files, from 1, printf style."""
 
 Text = Annotated[str, Field(min_length=1)]
 SecretText = Annotated[SecretStr, Field(min_length=1)]
@@ -44,7 +45,7 @@ class Export(BaseModel):
     prefix_field: ClassVar[str] = ""
     """The argument in its place before which each file's own name is put."""
     numbers: ClassVar[bool] = False
-    """Whether `%d` in the name gives each of several files its own."""
+    """Whether `%d` in the name is replaced."""
 
     input: Input
 
@@ -72,23 +73,29 @@ class Export(BaseModel):
             inside = value.values() if isinstance(value, Mapping) else [value]
             yield from (_bare(one) for one in inside if isinstance(one, SecretStr))
 
-    def require_names(self, files: int) -> None:
-        """Make sure that none of so many files is written over another.
+    @property
+    def inputs(self) -> frozenset[str]:
+        """The tasks whose files are exported."""
+        return frozenset([self.input] if isinstance(self.input, str) else self.input)
 
-        Raises:
-            ValueError: names the argument.
-        """
-        if files < 2 or self.name is None:  # noqa: PLR2004
-            return
-        if not self.numbers:
-            other = f": use {self.prefix_field}" if self.prefix_field else ""
-            raise ValueError(f"{self.name_field}: one name for {files} files{other}")
-        if NUMBER not in self.name:
-            raise ValueError(f"{self.name_field}: {files} files need {NUMBER} in the name")
+    @property
+    def number(self) -> str | None:
+        """What the vendor would replace in the name by a file's number, None if nothing."""
+        found = _NUMBER.search(self.name or "") if self.numbers else None
+        return found and found[0]
+
+    def arguments(self) -> dict[str, Any]:
+        """As the endpoint of the operation takes them, without what is not set."""
+        return self.model_dump(mode="json", exclude_none=True)
 
     def to_task(self) -> dict[str, Any]:
-        """As the vendor takes it, without what is not set."""
-        return {"operation": self.operation, **self.model_dump(mode="json", exclude_none=True)}
+        """As a job takes it."""
+        return {"operation": self.operation, **self.arguments()}
+
+    def is_told_by(self, payload: Mapping[str, Any]) -> bool:
+        """Whether a task of these arguments brings its files to the same place."""
+        places = {self.name_field: self.name, self.prefix_field: self.prefix}
+        return all(payload.get(field) == value for field, value in places.items() if field)
 
     @field_serializer("*", mode="wrap")
     def _as_sent(self, value: Any, handler: Any) -> Any:
@@ -110,6 +117,10 @@ class ExportUrl(Export):
 
     inline: bool | None = None
     archive_multiple_files: bool | None = None
+
+    def is_told_by(self, payload: Mapping[str, Any]) -> bool:
+        """Whether a task of these arguments packs its files as this one does."""
+        return bool(payload.get("archive_multiple_files")) == bool(self.archive_multiple_files)
 
 
 class ExportS3(Export):
@@ -225,6 +236,10 @@ class ExportUpload(Export):
     def address(self) -> str:
         """Where the one file goes."""
         return self.url.get_secret_value()
+
+    def is_told_by(self, payload: Mapping[str, Any]) -> bool:
+        """Whether a task of these arguments writes to the same URL, however that is signed."""
+        return str(payload.get("url")).partition("?")[0] == self.address.partition("?")[0]
 
 
 def _require_one(export: Export, *names: str) -> None:

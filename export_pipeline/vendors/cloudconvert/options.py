@@ -5,9 +5,10 @@ import re
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, SecretStr
 
-from export_pipeline.vendors.options import VendorAccount, VendorOptions, part
+from export_pipeline.vendors.fields import HeaderSecret
+from export_pipeline.vendors.options import VendorAccount, VendorOptions, part, variable
 
 PREFIX = "EXPORT_CLOUDCONVERT_"
 REQUESTS_PER_MINUTE = 300
@@ -16,7 +17,6 @@ NEVER_ANSWERED = 410
 """It turns the webhook off for good (FACTS 4.7)."""
 PDFA_TASK = {"operation": "convert", "input_format": "pdf", "output_format": "pdf", "pdf_a": True}
 
-_KEY = re.compile(r"[!-~]+")
 _SEPARATORS = re.compile(r"[,;\s]+")
 
 
@@ -33,10 +33,6 @@ class Found(StrEnum):
 
     JOBS = "jobs"
     TASKS = "tasks"
-
-
-def _variable(name: str, meaning: str, *, default: Any, **limits: Any) -> Any:
-    return Field(default=default, alias=PREFIX + name, description=meaning, **limits)
 
 
 def _words(value: Any) -> Any:
@@ -62,71 +58,69 @@ def _status(status: int) -> int:
     return status
 
 
-def _sendable(key: SecretStr) -> SecretStr:
-    if not _KEY.fullmatch(key.get_secret_value()):
-        raise ValueError("no key: it has to be ASCII without blanks and line breaks")
-    return key
-
-
 class CloudConvertOptions(VendorOptions):
     """What can be set of CloudConvert beside its accounts."""
 
     prefix: ClassVar[str] = PREFIX
 
-    api_url: str = _variable(
-        "API_URL",
+    api_url: str = variable(
+        PREFIX + "API_URL",
         "CloudConvert's API: of a region, or of its sandbox",
         default="https://api.cloudconvert.com",
     )
-    sync_url: str = _variable(
-        "SYNC_URL",
+    sync_url: str = variable(
+        PREFIX + "SYNC_URL",
         "Its host whose answers wait for the end of a job",
         default="https://sync.api.cloudconvert.com",
     )
-    sync: bool = _variable(
-        "SYNC",
-        "Order exports by URL at that host: fewer calls, each as long as the export",
+    sync: bool = variable(
+        PREFIX + "SYNC",
+        "Wait for the end of each export at that host, before it is asked after",
         default=False,
     )
-    requests_per_minute: int = _variable(
-        "REQUESTS_PER_MINUTE",
+    requests_per_minute: int = variable(
+        PREFIX + "REQUESTS_PER_MINUTE",
         "Most calls that are sent on an account",
         default=REQUESTS_PER_MINUTE,
         gt=0,
     )
-    delivery: Way = _variable(
-        "DELIVERY",
+    delivery: Way = variable(
+        PREFIX + "DELIVERY",
         "How files come: auto, url (we read them), or storage (lent credentials)",
         default=Way.AUTO,
     )
-    inline: bool = _variable(
-        "INLINE", "Have URLs show files in a browser in place of saving them", default=False
+    inline: bool = variable(
+        PREFIX + "INLINE",
+        "Have URLs show files in a browser in place of saving them",
+        default=False,
     )
-    archive_multiple_files: bool = _variable(
-        "ARCHIVE_MULTIPLE_FILES", "Have several files of a scan come as one ZIP", default=False
+    archive_multiple_files: bool = variable(
+        PREFIX + "ARCHIVE_MULTIPLE_FILES",
+        "Have several files of a scan come as one ZIP",
+        default=False,
     )
-    discover: Annotated[tuple[Found, ...], BeforeValidator(_words)] = _variable(
-        "DISCOVER",
+    discover: Annotated[tuple[Found, ...], BeforeValidator(_words)] = variable(
+        PREFIX + "DISCOVER",
         "What is registered by itself once it is finished: jobs, tasks (those of no job), or none",
         default=(Found.JOBS, Found.TASKS),
     )
-    discover_tag: str = _variable(
-        "DISCOVER_TAG", "Only jobs with this tag are; empty: all", default=""
+    discover_tag: str = variable(
+        PREFIX + "DISCOVER_TAG", "Only jobs with this tag are; empty: all", default=""
     )
-    reject: Annotated[int, AfterValidator(_status)] = _variable(
-        "REJECT",
+    reject: Annotated[int, AfterValidator(_status)] = variable(
+        PREFIX + "REJECT",
         "What a webhook with a wrong signature is answered",
         default=401,
         ge=200,
         le=599,
     )
-    job_webhooks: bool = _variable(
-        "JOB_WEBHOOKS",
+    job_webhooks: bool = variable(
+        PREFIX + "JOB_WEBHOOKS",
         "Name our webhook in each job that we make, where a signing secret is set",
         default=True,
     )
-    pdfa_task: Annotated[dict[str, Any] | None, BeforeValidator(_task)] = _variable(
-        "PDFA_TASK",
+    pdfa_task: Annotated[dict[str, Any] | None, BeforeValidator(_task)] = variable(
+        PREFIX + "PDFA_TASK",
         "Task that makes a PDF/A of a PDF, a JSON object; empty: convert with pdf_a",
         default=None,
     )
@@ -136,14 +130,17 @@ def _secrets(value: Any) -> Any:
     return tuple(filter(None, _SEPARATORS.split(value))) if isinstance(value, str) else value
 
 
-class CloudConvertAccount(VendorAccount):
-    """One account's credentials."""
+class CloudConvertSigner(VendorAccount):
+    """What tells an account's webhooks genuine: all that the receiver needs of it."""
 
-    key: Annotated[SecretStr, AfterValidator(_sendable)] = part(
-        "KEY", "API key with the scopes task.read and task.write"
-    )
     webhook_secrets: Annotated[tuple[SecretStr, ...], BeforeValidator(_secrets)] = part(
         "WEBHOOK_SECRET",
         "Signing secret of its webhooks; while one is replaced both, with a comma between",
         default=(),
     )
+
+
+class CloudConvertAccount(CloudConvertSigner):
+    """One account's credentials."""
+
+    key: HeaderSecret = part("KEY", "API key with the scopes task.read and task.write")

@@ -1,9 +1,14 @@
-"""Placing an order: look at the job or task, decide how its files come, and make the job."""
+"""Placing an order: look at the job or task, decide how its files come, and have them exported."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import chain, repeat
 
-from export_pipeline.errors import ScanGone
+from export_pipeline.errors import ScanGone, VendorUnavailable
+from export_pipeline.ledger import orders
+from export_pipeline.ledger.database import Ledger, Tx
+from export_pipeline.ledger.rows import Order
 from export_pipeline.vendors.cloudconvert.artifacts import (
     ARCHIVE,
     FILES,
@@ -17,13 +22,12 @@ from export_pipeline.vendors.cloudconvert.artifacts import (
 from export_pipeline.vendors.cloudconvert.client import CloudConvertClient, Shown
 from export_pipeline.vendors.cloudconvert.delivery import Held, Wanted, deliver, is_zipped
 from export_pipeline.vendors.cloudconvert.details import ScanDetails
+from export_pipeline.vendors.cloudconvert.earlier import earlier_task
 from export_pipeline.vendors.cloudconvert.ending import completion_of
-from export_pipeline.vendors.cloudconvert.finding import Finished, Turns, find_finished
+from export_pipeline.vendors.cloudconvert.finished import Finished, Turns, find_finished
 from export_pipeline.vendors.cloudconvert.models import File, Job, Task
 from export_pipeline.vendors.cloudconvert.options import CloudConvertOptions
-from export_pipeline.vendors.cloudconvert.requests import job_body
 from export_pipeline.vendors.cloudconvert.results import has_links
-from export_pipeline.vendors.cloudconvert.tags import tag_of
 from export_pipeline.vendors.http import Call
 from export_pipeline.vendors.redaction import redact
 from export_pipeline.vendors.vendor import (
@@ -48,16 +52,16 @@ class Placing:
 
     Args:
         client: its API.
+        ledger: tells what other orders of a scan made.
         options: how files come.
-        webhook_url: where the end of each job is told, None for nowhere.
     """
 
     def __init__(
-        self, client: CloudConvertClient, options: CloudConvertOptions, webhook_url: str | None
+        self, client: CloudConvertClient, ledger: Ledger, options: CloudConvertOptions
     ) -> None:
         self._client = client
+        self._ledger = ledger
         self._options = options
-        self._webhook_url = webhook_url
 
     async def place(self, call: Call, placement: Placement, details: ScanDetails) -> Receipt:
         """Have the files of a finished job or task exported, or adopt what was exported already.
@@ -67,7 +71,7 @@ class Placing:
             TurnMissed: nothing was sent.
         """
         order, turn = placement.order, turns(placement)
-        found = await find_finished(self._client, call, placement.scan.scan, details.kind, turn)
+        found = await find_finished(self._client, call, placement.scan.scan, details, turn)
         wanted, held = self.wanted(details), _still_wanted(_held(found.inputs), placement)
         if not held:
             return _without_files(call, found, placement)
@@ -75,46 +79,46 @@ class Placing:
         if found.job and order.attempt == 1 and _is_adopted(found.job, found.inputs, files):
             ready = Completion(is_ready=True)
             return Receipt(found.request_id, found.job.id, _told(found, files), ready)
-        shown = await self.make(call, placement, held, wanted, turn)
-        return self.receipt(shown, placement, _told(found, files))
+        shown = await self._export(call, placement, held, wanted)
+        return receipt(shown, placement, _told(found, files))
 
     def wanted(self, details: ScanDetails) -> Wanted:
         """How a scan's files come: as it says itself, else as the settings say."""
         told = details.model_dump(include=set(_WAYS), exclude_none=True)
         return Wanted(*(told.get(name, getattr(self._options, name)) for name in _WAYS))
 
-    async def make(
-        self,
-        call: Call,
-        placement: Placement,
-        held: Sequence[Held],
-        wanted: Wanted,
-        turn: Turns,
-        before: Mapping[str, Mapping[str, object]] | None = None,
+    async def _export(
+        self, call: Call, placement: Placement, held: Sequence[Held], wanted: Wanted
     ) -> Shown:
-        """The job of an order: the one that an earlier send made, if that arrived, else a new one.
+        """The task of an order: the one of an earlier send, if that arrived, else a new one."""
+        order, named = placement.order, await deliver(placement, held, wanted)
+        told = replace(call, secrets=(*call.secrets, *named.export.secrets))
+        if order.sends:
+            others = await self._ledger.look(_made_by_others, order)
+            earlier = await earlier_task(self._client, told, order, named, others)
+            if earlier is not None:
+                return earlier
+        body = json.dumps(named.export.arguments()).encode()
+        shown = await self._client.create_task(told, named.export.operation, body, named.name)
+        return await self._at_its_end(told, shown) if self._options.sync else shown
 
-        Raises:
-            VendorError: see errors.py.
-        """
-        if placement.order.sends:
-            arrived = await self._client.of_tag(call, tag_of(placement.order.id), next(turn))
-            if arrived is not None:
-                return arrived
-        delivery = await deliver(placement, held, wanted)
-        body = job_body(placement.order.id, delivery, self._webhook_url, before or {})
-        told = self._client.call(call.doing, call.scan, secrets=delivery.secrets)
-        return await self._client.create(
-            told, body, next(turn), waits=self._options.sync and not before
-        )
+    async def _at_its_end(self, call: Call, shown: Shown) -> Shown:
+        try:
+            return shown._replace(job=await self._client.made(call, shown.job.id, waits=True))
+        except VendorUnavailable:
+            return shown  # it was taken all the same, and is asked after later
 
-    def receipt(
-        self, shown: Shown, placement: Placement, files: Sequence[PlannedArtifact]
-    ) -> Receipt:
-        """What a job that was made or found again means for its order."""
-        names = [one.name for one in files if one.availability != Availability.ABSENT]
-        completion = completion_of(shown.job, placement.order.id, names)
-        return Receipt(shown.request_id, shown.job.id, tuple(files), completion)
+
+def receipt(shown: Shown, placement: Placement, files: Sequence[PlannedArtifact]) -> Receipt:
+    """What a job, or a task as one, that was made or found again means for its order."""
+    names = [one.name for one in files if one.availability != Availability.ABSENT]
+    completion = completion_of(shown.job, placement.order.id, names)
+    return Receipt(shown.request_id, shown.job.id, tuple(files), completion)
+
+
+def _made_by_others(tx: Tx, order: Order) -> set[str]:
+    every = orders.of_scan(tx, order.scan_id)
+    return {one.vendor_order for one in every if one.vendor_order and one.id != order.id}
 
 
 def _without_files(call: Call, found: Finished, placement: Placement) -> Receipt:

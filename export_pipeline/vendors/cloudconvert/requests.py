@@ -4,13 +4,13 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from export_pipeline.vendors.cloudconvert.delivery import Delivery
+from export_pipeline.vendors.cloudconvert.delivery import NamedExport
 from export_pipeline.vendors.cloudconvert.tags import tag_of
 
 
 def job_body(
     order_id: str,
-    delivery: Delivery,
+    exported: NamedExport,
     webhook_url: str | None,
     before: Mapping[str, Mapping[str, Any]],
 ) -> bytes:
@@ -18,10 +18,10 @@ def job_body(
 
     Args:
         order_id: told by its tag, by which it is known again.
-        delivery: its export tasks.
+        exported: its last task.
         webhook_url: where its end is told, None for nowhere.
         before: tasks by name that make what is exported.
     """
-    tasks = {**before, **{name: one.to_task() for name, one in delivery.tasks.items()}}
+    tasks = {**before, exported.name: exported.export.to_task()}
     hook = {"webhook_url": webhook_url} if webhook_url else {}
     return json.dumps({"tasks": tasks, "tag": tag_of(order_id), **hook}).encode()

@@ -9,7 +9,7 @@ from export_pipeline.vendors.cloudconvert.details import Kind, ScanDetails
 from export_pipeline.vendors.cloudconvert.ending import completion_of
 from export_pipeline.vendors.cloudconvert.models import ERROR, FINISHED, JobEvent
 from export_pipeline.vendors.cloudconvert.options import CloudConvertOptions, Found
-from export_pipeline.vendors.cloudconvert.signing import ENDED, FINISHED_EVENT
+from export_pipeline.vendors.cloudconvert.signatures import ENDED, FINISHED_EVENT
 from export_pipeline.vendors.cloudconvert.tags import is_ours, order_of
 from export_pipeline.vendors.payloads import problems
 from export_pipeline.vendors.vendor import Completion, Registration

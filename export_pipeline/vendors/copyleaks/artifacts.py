@@ -31,7 +31,7 @@ PDF_TYPE = "application/pdf"
 
 NO_IDS = (
     "no webhook told this scan's result ids: import its `completed` webhook's body with"
-    " `export-pipeline inbox import`, then retry"
+    " `export-pipeline inbox import`, then `export-pipeline retry --new-generation` it"
 )
 LONG_ID = "its id is too long to be a file name"
 

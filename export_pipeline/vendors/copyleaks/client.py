@@ -1,6 +1,5 @@
 """Copyleaks's API for one account: order an export, have a webhook sent again."""
 
-import asyncio
 import json
 import re
 from collections.abc import Callable, Sequence
@@ -8,7 +7,6 @@ from dataclasses import replace
 from http import HTTPStatus
 from urllib.parse import parse_qsl, quote, urlsplit
 
-import httpx
 from pydantic import ValidationError
 
 from export_pipeline.errors import (
@@ -16,12 +14,11 @@ from export_pipeline.errors import (
     OrderRefused,
     TurnMissed,
     VendorError,
-    VendorUnavailable,
 )
-from export_pipeline.ledger.database import Ledger
 from export_pipeline.ledger.quotas import Quota
 from export_pipeline.settings import CopyleaksAccount, Settings
 from export_pipeline.storage.store import UploadTarget
+from export_pipeline.vendors.channel import Channel, in_time
 from export_pipeline.vendors.copyleaks.artifacts import KIND_NAMES, RESULTS
 from export_pipeline.vendors.copyleaks.login import VENDOR, CopyleaksLogin
 from export_pipeline.vendors.copyleaks.models import (
@@ -32,15 +29,10 @@ from export_pipeline.vendors.copyleaks.models import (
     ResultDestination,
     read_error,
 )
-from export_pipeline.vendors.http import Answer, Call, failure, send
-from export_pipeline.vendors.pacing import Sleep, wait_turn
+from export_pipeline.vendors.http import Answer, Call
 from export_pipeline.vendors.payloads import problems
 from export_pipeline.vendors.vendor import Placement, Receipt
 
-TURN_SECONDS = 60.0
-"""The longest that a call waits for its turn after a login made its first turn stale."""
-WHOLE_SECONDS = 100.0
-"""The longest that placing an order takes: less than the lease under which the workflow sends."""
 DELETE_PATH = "/v3.1/scans/delete"
 _FIELD = re.compile(r"[A-Za-z]+")
 _RESULT = re.compile(r"\bresults(\[\d+\]|/.+)", re.IGNORECASE | re.ASCII)
@@ -58,25 +50,11 @@ def export_quotas(settings: Settings) -> tuple[Quota, Quota]:
 class CopyleaksClient:
     """The calls of one account. Every error names the scan and keeps the vendor's request id."""
 
-    def __init__(
-        self,
-        account: CopyleaksAccount,
-        settings: Settings,
-        ledger: Ledger,
-        http: Callable[[], httpx.AsyncClient],
-        *,
-        clock: Callable[[], float],
-        sleep: Sleep,
-    ) -> None:
-        self.login = CopyleaksLogin(
-            account, settings.copyleaks_login_url, ledger, http, clock=clock, sleep=sleep
-        )
+    def __init__(self, account: CopyleaksAccount, settings: Settings, channel: Channel) -> None:
+        self.login = CopyleaksLogin(account, settings.copyleaks_login_url, channel)
         self._account = account.name
         self._settings = settings
-        self._ledger = ledger
-        self._http = http
-        self._clock = clock
-        self._sleep = sleep
+        self._channel = channel
         self._quotas = export_quotas(settings)
 
     async def export(self, placement: Placement) -> Receipt:
@@ -103,7 +81,7 @@ class CopyleaksClient:
         call = Call(VENDOR, self._account, "the resend of the webhook", scan)
         path = f"/v3/scans/{_segment(call, scan)}/webhooks/resend"
         requests = self._quotas[1:]
-        await self._turn(call, requests)
+        await self._channel.turn(call, requests)
         await self._send(call, path, None, requests, lambda: True)
 
     async def delete(self, scan: str) -> None:
@@ -115,7 +93,7 @@ class CopyleaksClient:
         call = Call(VENDOR, self._account, "the deletion", scan)
         body = json.dumps({"scans": [{"id": scan}], "purge": True}).encode()
         requests = self._quotas[1:]
-        await self._turn(call, requests)
+        await self._channel.turn(call, requests)
         await self._send(call, DELETE_PATH, body, requests, lambda: True, verb="PATCH")
 
     async def _send(
@@ -127,16 +105,8 @@ class CopyleaksClient:
         is_on_time: Callable[[], bool],
         verb: str = "POST",
     ) -> Answer:
-        try:
-            async with asyncio.timeout(WHOLE_SECONDS):
-                return await self._send_with_token(call, path, body, quotas, is_on_time, verb)
-        except TimeoutError:
-            pass
-        raise call.error(
-            VendorUnavailable,
-            f"not done within {WHOLE_SECONDS:.0f} s, login and turn included;"
-            " it is tried again by itself",
-        )
+        work = self._send_with_token(call, path, body, quotas, is_on_time, verb)
+        return await in_time(call, work, "login and turn")
 
     async def _send_with_token(
         self,
@@ -165,24 +135,18 @@ class CopyleaksClient:
     async def _fresh(self, call: Call, quotas: Sequence[Quota], refused: str | None = None) -> str:
         token = await self.login.renew(call.scan, refused=refused)
         # A login takes seconds: used after it, the turn claimed before would crowd later ones.
-        await self._turn(call, quotas)
+        await self._channel.turn(call, quotas)
         return token
-
-    async def _turn(self, call: Call, quotas: Sequence[Quota]) -> None:
-        await wait_turn(self._ledger, call, quotas, longest_seconds=TURN_SECONDS, sleep=self._sleep)
 
     async def _call(
         self, call: Call, verb: str, token: str, path: str, body: bytes | None
     ) -> Answer:
-        headers = {"Authorization": f"Bearer {token}"}
-        if body is not None:
-            headers["Content-Type"] = "application/json"
         url = self._settings.copyleaks_api_url.rstrip("/") + path
-        return await send(self._http(), call, verb, url, headers=headers, content=body)
+        return await self._channel.send(call, verb, url, bearer=token, body=body)
 
     def _failure(self, call: Call, answer: Answer, sent: bytes | None) -> VendorError:
         said = read_error(answer.body)
-        error = failure(call, answer, said=said.text, now=self._clock())
+        error = self._channel.failure(call, answer, said.text)
         if isinstance(error, OrderRefused):
             error.fields = refused_kinds(said)
             error.vendor_names = refused_results(said, sent)

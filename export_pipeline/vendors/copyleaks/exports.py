@@ -1,23 +1,19 @@
 """Copyleaks as the workflow knows it: `Vendor` over all configured accounts."""
 
-import asyncio
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
-from types import TracebackType
-from typing import Self, TypeVar
+from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
-import httpx
 from pydantic import BaseModel, ValidationError
 
-from export_pipeline.errors import BadInput, ConfigError, ExportPipelineError
-from export_pipeline.ledger.database import Ledger
+from export_pipeline.errors import BadInput, ExportPipelineError
 from export_pipeline.ledger.quotas import Quota
 from export_pipeline.ledger.rows import Artifact, Order, Scan
+from export_pipeline.scans import DEFAULT_ACCOUNT
 from export_pipeline.settings import Settings
-from export_pipeline.vendors.connections import Connections
+from export_pipeline.vendors.accounts import Accounts
 from export_pipeline.vendors.copyleaks.artifacts import KIND_NAMES, KINDS, parts, plan
 from export_pipeline.vendors.copyleaks.client import CopyleaksClient, export_quotas
 from export_pipeline.vendors.copyleaks.details import ScanDetails
@@ -31,8 +27,6 @@ from export_pipeline.vendors.copyleaks.models import (
     IndexedWebhook,
     ScannedDocument,
 )
-from export_pipeline.vendors.http import make_client
-from export_pipeline.vendors.pacing import Sleep
 from export_pipeline.vendors.payloads import problems
 from export_pipeline.vendors.vendor import (
     ArtifactKind,
@@ -56,21 +50,11 @@ _QUIET_WEBHOOKS: dict[str, type[BaseModel]] = {
 Payload = TypeVar("Payload", bound=BaseModel)
 
 
-class Copyleaks:
-    """The vendor Copyleaks; an async context manager that closes its connections.
-
-    Args:
-        settings: accounts, addresses and limits.
-        ledger: tokens, leases and quotas.
-        http: makes the HTTP client, one per event loop at first use.
-        clock: seconds since the epoch.
-        sleep: waits for the seconds it is given.
-
-    Raises:
-        ConfigError: EXPORT_COPYLEAKS_ARTIFACTS names something that is no artifact.
-    """
+class Copyleaks(Accounts[CopyleaksClient]):
+    """The vendor Copyleaks."""
 
     name = VENDOR
+    lacking = "credentials: set EXPORT_COPYLEAKS_EMAIL and EXPORT_COPYLEAKS_KEY"
     kinds: Sequence[ArtifactKind] = KINDS
     pushes = True
     writes = True
@@ -80,46 +64,17 @@ class Copyleaks:
     signed = None
     deletes_archived = False
 
-    def __init__(
-        self,
-        settings: Settings,
-        ledger: Ledger,
-        *,
-        http: Callable[[], httpx.AsyncClient] = make_client,
-        clock: Callable[[], float] = time.time,
-        sleep: Sleep = asyncio.sleep,
-    ) -> None:
-        self._configured = _known_kinds(settings.copyleaks_artifacts)
+    def _serve(self, settings: Settings) -> Mapping[str, CopyleaksClient]:
         self._settings = settings
-        self._connections = Connections(http)
-        self._clients = {
-            account.name: CopyleaksClient(
-                account, settings, ledger, self._connections, clock=clock, sleep=sleep
-            )
-            for account in settings.copyleaks_accounts
+        self._configured, self._wrong = settings.copyleaks_artifacts, settings.copyleaks_wrong
+        accounts = {one.name: one for one in settings.copyleaks_accounts}
+        if problem := _problem(self._configured):
+            names = [*accounts, *self._wrong] or [DEFAULT_ACCOUNT]
+            self._configured, self._wrong, accounts = (), dict.fromkeys(names, problem), {}
+        return {
+            name: CopyleaksClient(account, settings, self._channel)
+            for name, account in accounts.items()
         }
-
-    async def __aenter__(self) -> Self:
-        """Nothing is opened before it is needed."""
-        return self
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Close what this event loop opened."""
-        await self.aclose()
-
-    async def aclose(self) -> None:
-        """Close the connections of the running event loop."""
-        await self._connections.aclose()
-
-    @property
-    def accounts(self) -> Sequence[str]:
-        """The accounts in the environment."""
-        return list(self._clients)
 
     def client(self, account: str) -> CopyleaksClient:
         """The API of one account.
@@ -127,18 +82,7 @@ class Copyleaks:
         Raises:
             ConfigError: the account has no credentials.
         """
-        found = self._clients.get(account)
-        if found is None:
-            raise ConfigError(
-                f"Copyleaks account {account!r} has no credentials: set EXPORT_COPYLEAKS_EMAIL"
-                " and EXPORT_COPYLEAKS_KEY, for another than the default account with its name"
-                " between, and name it in EXPORT_COPYLEAKS_ACCOUNTS"
-            )
-        return found
-
-    def require(self, account: str) -> None:
-        """Raise `ConfigError` for an account without credentials."""
-        self.client(account)
+        return self._of(account)
 
     def quotas(self, account: str) -> Sequence[Quota]:  # noqa: ARG002 - alike for all accounts
         """Exports a minute, then requests a second."""
@@ -251,14 +195,14 @@ def _utc(seconds: float | None) -> str:
     return f"{datetime.fromtimestamp(seconds or 0.0, UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def _known_kinds(names: tuple[str, ...]) -> tuple[str, ...]:
-    unknown = [name for name in names if name not in KIND_NAMES]
-    if unknown:
-        raise ConfigError(
-            f"EXPORT_COPYLEAKS_ARTIFACTS: {', '.join(map(repr, unknown))} is no artifact: use"
-            f" {', '.join(KIND_NAMES)}"
-        )
-    return names
+def _problem(artifacts: tuple[str, ...]) -> str:
+    unknown = [name for name in artifacts if name not in KIND_NAMES]
+    if not unknown:
+        return ""
+    return (
+        f"EXPORT_COPYLEAKS_ARTIFACTS: {', '.join(map(repr, unknown))} is no artifact: use"
+        f" {', '.join(KIND_NAMES)}"
+    )
 
 
 def _parse(model: type[Payload], body: bytes) -> Payload:

@@ -15,11 +15,10 @@ from export_pipeline.vendors.copyleaks.models import (
     RESULT_NAME_BYTES,
     makes_file_name,
 )
+from export_pipeline.vendors.lines import EXPIRES_AT, SCAN, given
 from export_pipeline.vendors.vendor import Registration
 
-SCAN = "scan"
 RESULT_IDS = "result_ids"
-EXPIRES_AT = "expires_at"
 FLAGS = ("pdf_report", "ai_detection", "writing_feedback", "overview")
 FIELDS = (SCAN, RESULT_IDS, EXPIRES_AT, *FLAGS)
 """The names of the columns (CSV) or members (JSON) that a line may have."""
@@ -36,10 +35,7 @@ def read_line(line: Mapping[str, Any]) -> Registration:
     Raises:
         BadInput: names the field that cannot be used and why.
     """
-    unknown = [name for name in line if name not in FIELDS]
-    if unknown:
-        raise BadInput(f"{unknown[0]!r} is no field of a scan: use {', '.join(FIELDS)}")
-    told = {name: value for name, value in line.items() if value not in (None, "")}
+    told = given(line, FIELDS)
     enabled = {name: _flag(name, told[name]) for name in FLAGS if name in told}
     details = ScanDetails(result_ids=_result_ids(told.get(RESULT_IDS)), enabled=enabled or None)
     return Registration(_scan(told.get(SCAN)), details.to_json(), _moment(told.get(EXPIRES_AT)))

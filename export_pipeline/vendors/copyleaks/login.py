@@ -1,17 +1,13 @@
 """Copyleaks's login (FACTS 1.1): an e-mail and a key for a token of two days."""
 
 import json
-from collections.abc import Callable
 
-import httpx
-
-from export_pipeline.ledger.database import Ledger
 from export_pipeline.ledger.quotas import Quota
 from export_pipeline.settings import CopyleaksAccount
+from export_pipeline.vendors.channel import Channel
 from export_pipeline.vendors.copyleaks.models import LoginAnswer, read_error
 from export_pipeline.vendors.http import Answer, Call, send
 from export_pipeline.vendors.login import Granted, Login
-from export_pipeline.vendors.pacing import Sleep
 
 VENDOR = "copyleaks"
 LOGINS_PER_15_MINUTES = 12
@@ -22,22 +18,12 @@ LOGINS = Quota("logins per 15 minutes", LOGINS_PER_15_MINUTES, 900, burst=6)
 class CopyleaksLogin(Login):
     """The login of one account."""
 
-    def __init__(
-        self,
-        account: CopyleaksAccount,
-        url: str,
-        ledger: Ledger,
-        http: Callable[[], httpx.AsyncClient],
-        *,
-        clock: Callable[[], float],
-        sleep: Sleep,
-    ) -> None:
+    def __init__(self, account: CopyleaksAccount, url: str, channel: Channel) -> None:
         self._email = account.email
         self._key = account.key.get_secret_value()
         credential = f"{self._email}\0{self._key}"
-        super().__init__(VENDOR, account.name, credential, LOGINS, ledger, clock=clock, sleep=sleep)
+        super().__init__(VENDOR, account.name, credential, LOGINS, channel)
         self._url = url.rstrip("/") + "/v3/account/login/api"
-        self._http = http
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -48,7 +34,8 @@ class CopyleaksLogin(Login):
         """Ask for a token."""
         content = json.dumps({"email": self._email, "key": self._key}).encode()
         headers = {"Content-Type": "application/json"}
-        return await send(self._http(), call, "POST", self._url, headers=headers, content=content)
+        http = self._channel.http()
+        return await send(http, call, "POST", self._url, headers=headers, content=content)
 
     def read(self, body: bytes) -> Granted:
         """Read token and times."""

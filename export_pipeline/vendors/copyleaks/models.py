@@ -1,15 +1,11 @@
 """Every payload that goes to Copyleaks or comes from it."""
 
-import re
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
-    SecretStr,
     TypeAdapter,
     ValidationError,
     model_validator,
@@ -17,6 +13,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from export_pipeline.scans import escape
+from export_pipeline.vendors.fields import HeaderSecret, Moment
 
 RESULTS_PER_EXPORT = 1000
 """Seed 000: `results`, at most 1000 items."""
@@ -30,13 +27,6 @@ PDF_ALERT_CATEGORY = 9
 RESULT_NAME_BYTES = 200
 """Ours: a result's escaped id, with which file systems' 255 bytes still hold all that we add."""
 
-
-def _aware(moment: datetime) -> datetime:
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-
-
-Moment = Annotated[datetime, AfterValidator(_aware)]
-"""The vendor writes seven fractional digits and any offset, e.g. `…38.2431255+02:00`."""
 
 Header = tuple[str, str]
 
@@ -108,16 +98,10 @@ class _Incoming(BaseModel):
         return {name: value for name, value in data.items() if value is not None}
 
 
-def _sendable(token: SecretStr) -> SecretStr:
-    if not re.fullmatch(r"[\x21-\x7e]+", token.get_secret_value()):
-        raise ValueError("not a token that a header can carry")
-    return token
-
-
 class LoginAnswer(_Incoming):
     """The answer to a login (FACTS 1.1); its times' names begin with a dot."""
 
-    access_token: Annotated[SecretStr, AfterValidator(_sendable)] = Field(alias="access_token")
+    access_token: HeaderSecret = Field(alias="access_token")
     issued: Moment = Field(alias=".issued")
     expires: Moment = Field(alias=".expires")
 

@@ -1,26 +1,20 @@
 """HookBridge's API for one project: its exports, and the link to each one's file."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 from urllib.parse import quote, urljoin
-
-import httpx
-from pydantic import BaseModel, ValidationError
 
 from export_pipeline.errors import (
     AuthenticationFailed,
-    DuplicateOrder,
-    OrderRefused,
     RateLimited,
     ResultLost,
     ScanGone,
-    TurnMissed,
     VendorError,
     VendorUnavailable,
 )
-from export_pipeline.ledger.database import Ledger
 from export_pipeline.ledger.quotas import Quota
+from export_pipeline.vendors.channel import Channel
 from export_pipeline.vendors.hookbridge.filters import Filters
 from export_pipeline.vendors.hookbridge.models import (
     Export,
@@ -29,14 +23,12 @@ from export_pipeline.vendors.hookbridge.models import (
     read_error,
 )
 from export_pipeline.vendors.hookbridge.options import PREFIX, HookBridgeAccount, HookBridgeOptions
-from export_pipeline.vendors.http import ANSWER_BYTES, Answer, Call, classify, failure, send
+from export_pipeline.vendors.http import Answer, Call, classify
+from export_pipeline.vendors.keyed import Claimed, KeyedClient, Refusal
 from export_pipeline.vendors.options import infix
-from export_pipeline.vendors.pacing import Sleep, wait_turn
-from export_pipeline.vendors.payloads import problems
+from export_pipeline.vendors.payloads import undocumented
 
 VENDOR = "hookbridge"
-TURN_SECONDS = 60.0
-"""The longest that a call waits for its turn within the limit."""
 LIST_BYTES = 64 << 20
 """What is read of the list of all exports, some 100,000 of them: it has no pages (FACTS 3.2)."""
 SKEW_SECONDS = 60.0
@@ -61,10 +53,6 @@ _NOT_FOUND = (
     " account to name; its window can be registered in its place"
 )
 
-Payload = TypeVar("Payload", bound=BaseModel)
-Claimed = Callable[[], bool] | None
-"""Whether a turn holds that the caller claimed; None: the call waits for a turn of its own."""
-
 
 class Shown(NamedTuple):
     """An export as the vendor showed it, with the id of that request."""
@@ -78,26 +66,18 @@ def request_quotas(options: HookBridgeOptions) -> Sequence[Quota]:
     return (Quota("requests per minute", options.requests_per_minute, 60),)
 
 
-class HookBridgeClient:
-    """The calls of one account. Every error keeps the vendor's request id."""
+class HookBridgeClient(KeyedClient):
+    """The calls of one account."""
 
     def __init__(
         self,
         account: HookBridgeAccount,
         options: HookBridgeOptions,
-        ledger: Ledger,
-        http: Callable[[], httpx.AsyncClient],
-        *,
-        clock: Callable[[], float],
-        sleep: Sleep,
+        channel: Channel,
     ) -> None:
+        super().__init__(account.key, request_quotas(options), channel, address=f"{PREFIX}API_URL")
         self._account = account
         self._api = f"{options.api_url.rstrip('/')}/v1/exports"
-        self._ledger = ledger
-        self._http = http
-        self._clock = clock
-        self._sleep = sleep
-        self._quotas = request_quotas(options)
 
     def call(self, doing: str, scan: str | None = None, *, again: str = "") -> Call:
         """A call of this account, as its errors name it; see `Call`."""
@@ -116,7 +96,7 @@ class HookBridgeClient:
             TurnMissed: nothing was sent.
         """
         body = filters.model_dump_json(exclude_defaults=True).encode()
-        return self._shown(call, await self._send(call, "POST", "", body=body, claimed=claimed))
+        return self._shown(call, await self._send(call, "POST", self._api, claimed, body=body))
 
     async def list_all(self, call: Call, claimed: Claimed = None) -> list[Shown]:
         """Every export of the project.
@@ -124,7 +104,7 @@ class HookBridgeClient:
         Raises:
             VendorError: see `_failure`.
         """
-        answer = await self._send(call, "GET", "", claimed=claimed, answer_bytes=LIST_BYTES)
+        answer = await self._send(call, "GET", self._api, claimed, answer_bytes=LIST_BYTES)
         read = self._read(call, self._success(call, answer), ExportsAnswer)
         request_id = answer.request_id
         return [Shown(export, request_id) for export in read.exports]
@@ -166,7 +146,7 @@ class HookBridgeClient:
         Raises:
             VendorError: see `_failure`.
         """
-        answer = await self._send(call, "GET", _path(export_id), claimed=claimed)
+        answer = await self._send(call, "GET", self._url(export_id), claimed)
         return self._shown(call, answer, missing)
 
     async def link(self, call: Call, export_id: str) -> str:
@@ -177,11 +157,11 @@ class HookBridgeClient:
             VendorUnavailable: it is not completed yet.
             VendorError: see `_failure`.
         """
-        answer = await self._send(call, "GET", f"{_path(export_id)}/download")
+        answer = await self._send(call, "GET", f"{self._url(export_id)}/download")
         if answer.status in _REDIRECTS and (location := answer.headers.get("Location")):
             return urljoin(self._api, str(location))
         self._success(call, answer, ResultLost)
-        raise self._undocumented(call, answer, "it should redirect to the file")
+        raise undocumented(call, answer, "it should redirect to the file", self._address)
 
     async def delete(self, call: Call, export_id: str) -> None:
         """Delete an export with its file; one that is gone already is fine.
@@ -190,82 +170,23 @@ class HookBridgeClient:
             VendorUnavailable: it is active, try after try.
             VendorError: see `_failure`.
         """
-        answer = await self._send(call, "DELETE", _path(export_id))
+        answer = await self._send(call, "DELETE", self._url(export_id))
         for pause in DELETE_PAUSES:
             if read_error(answer.body)[0] != "EXPORT_ACTIVE":
                 break
-            await self._sleep(pause)
-            answer = await self._send(call, "DELETE", _path(export_id))
+            await self._channel.sleep(pause)
+            answer = await self._send(call, "DELETE", self._url(export_id))
         if read_error(answer.body)[0] != "NOT_FOUND":
             self._success(call, answer)
 
-    @property
-    def _key(self) -> str:
-        return self._account.key.get_secret_value()
-
-    async def _send(
-        self,
-        call: Call,
-        method: str,
-        path: str,
-        *,
-        body: bytes | None = None,
-        claimed: Claimed = None,
-        answer_bytes: int = ANSWER_BYTES,
-    ) -> Answer:
-        if claimed is None:
-            await wait_turn(
-                self._ledger, call, self._quotas, longest_seconds=TURN_SECONDS, sleep=self._sleep
-            )
-        elif not claimed():
-            raise TurnMissed(f"{call.doing} was not sent: the turn claimed for it had passed")
-        headers = {"Authorization": f"Bearer {self._key}"}
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-        return await send(
-            self._http(),
-            call,
-            method,
-            self._api + path,
-            headers=headers,
-            content=body,
-            answer_bytes=answer_bytes,
-        )
+    def _url(self, export_id: str) -> str:
+        return f"{self._api}/{quote(export_id, safe='')}"
 
     def _shown(self, call: Call, answer: Answer, missing: type[VendorError] = ScanGone) -> Shown:
         answer = self._success(call, answer, missing)
         return Shown(self._read(call, answer, ExportAnswer).data, answer.request_id)
 
-    def _success(self, call: Call, answer: Answer, missing: type[VendorError] = ScanGone) -> Answer:
-        if not answer.is_success:
-            raise self._failure(call, answer, missing)
-        return answer
-
-    def _failure(self, call: Call, answer: Answer, missing: type[VendorError]) -> VendorError:
-        """The error by the vendor's code, where it gives none by the status; never by its words."""
+    def _refusal(self, answer: Answer) -> Refusal:
+        """By the vendor's code, where it gives none by the status; never by its words."""
         code, said = read_error(answer.body)
-        kind = _KINDS.get(code) or classify(answer)
-        if kind is DuplicateOrder:
-            kind = OrderRefused  # nobody but the vendor chooses ids here
-        kind = missing if kind is ScanGone else kind
-        return failure(call, answer, said=said, now=self._clock(), kind=kind)
-
-    def _read(self, call: Call, answer: Answer, model: type[Payload]) -> Payload:
-        try:
-            return model.model_validate_json(answer.body)
-        except ValidationError as error:
-            reason = problems(error)
-        raise self._undocumented(call, answer, reason)
-
-    def _undocumented(self, call: Call, answer: Answer, reason: str) -> VendorError:
-        return call.error(
-            VendorUnavailable,
-            f"the answer is not what the vendor documents ({reason}); check"
-            " EXPORT_HOOKBRIDGE_API_URL",
-            status=answer.status,
-            request_id=answer.request_id,
-        )
-
-
-def _path(export_id: str) -> str:
-    return f"/{quote(export_id, safe='')}"
+        return Refusal(_KINDS.get(code) or classify(answer), said)

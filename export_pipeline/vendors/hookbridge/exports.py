@@ -1,35 +1,25 @@
 """HookBridge as the workflow knows it: `Vendor` over all configured accounts."""
 
-import asyncio
-import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
-import httpx
-
 from export_pipeline.concurrency import all_of
-from export_pipeline.errors import (
-    ConfigError,
-    ResultLost,
-    VendorUnavailable,
-)
-from export_pipeline.ledger.database import Ledger
+from export_pipeline.errors import ResultLost
 from export_pipeline.ledger.quotas import Quota
 from export_pipeline.ledger.rows import Artifact, Order, Scan
 from export_pipeline.settings import Settings
 from export_pipeline.storage.http import Http
-from export_pipeline.vendors.connections import Connections
+from export_pipeline.vendors.accounts import Accounts
+from export_pipeline.vendors.channel import in_time
 from export_pipeline.vendors.hookbridge.artifacts import FILE, KINDS
 from export_pipeline.vendors.hookbridge.client import VENDOR, HookBridgeClient, request_quotas
 from export_pipeline.vendors.hookbridge.details import ExportDetails
 from export_pipeline.vendors.hookbridge.ending import ask_after, counted, require_file
 from export_pipeline.vendors.hookbridge.models import Export
-from export_pipeline.vendors.hookbridge.options import PREFIX, HookBridgeAccount, HookBridgeOptions
+from export_pipeline.vendors.hookbridge.options import HookBridgeAccount, HookBridgeOptions
 from export_pipeline.vendors.hookbridge.placing import place
-from export_pipeline.vendors.http import make_client
 from export_pipeline.vendors.login import CHECK_AGAIN
-from export_pipeline.vendors.options import read_accounts, read_options
-from export_pipeline.vendors.pacing import Sleep
+from export_pipeline.vendors.options import configure
 from export_pipeline.vendors.pulling import pulled
 from export_pipeline.vendors.unhooked import Unhooked
 from export_pipeline.vendors.vendor import (
@@ -46,25 +36,13 @@ ASKING = Asking(at_once=100, first_seconds=5.0, longest_seconds=60.0)
 """Ours: the vendor advises nothing (FACTS 3.4)."""
 LISTED_FROM = 10
 """Orders from which one list of all exports is asked for, in place of each single one."""
-WHOLE_SECONDS = 100.0
-"""The longest that placing an order takes: less than the lease under which the workflow sends."""
 
 
-class HookBridge(Unhooked):
-    """The vendor HookBridge.
-
-    Args:
-        settings: with its variables; see `options`.
-        ledger: quotas.
-        http: makes the API's HTTP client, one per event loop at first use.
-        clock: seconds since the epoch.
-        sleep: waits for the seconds it is given.
-
-    Raises:
-        ConfigError: a variable cannot be used.
-    """
+class HookBridge(Accounts[HookBridgeClient], Unhooked):
+    """The vendor HookBridge."""
 
     name = VENDOR
+    lacking = "API key: set EXPORT_HOOKBRIDGE_KEY"
     kinds: Sequence[ArtifactKind] = KINDS
     pushes = False
     writes = False
@@ -73,35 +51,15 @@ class HookBridge(Unhooked):
     asking = ASKING
     signed = None
 
-    def __init__(
-        self,
-        settings: Settings,
-        ledger: Ledger,
-        *,
-        http: Callable[[], httpx.AsyncClient] = make_client,
-        clock: Callable[[], float] = time.time,
-        sleep: Sleep = asyncio.sleep,
-    ) -> None:
+    def _serve(self, settings: Settings) -> Mapping[str, HookBridgeClient]:
         variables = settings.vendor_variables
-        self.options = read_options(HookBridgeOptions, variables)
-        self._connections = Connections(http)
+        configured = configure(HookBridgeOptions, HookBridgeAccount, variables)
+        self.options, self._wrong = configured.options, configured.wrong
         self._files = Http()
-        self._sleep = sleep
-        self._clients = {
-            account.name: HookBridgeClient(
-                account, self.options, ledger, self._connections, clock=clock, sleep=sleep
-            )
-            for account in read_accounts(PREFIX, HookBridgeAccount, variables)
+        return {
+            account.name: HookBridgeClient(account, self.options, self._channel)
+            for account in configured.accounts
         }
-
-    async def aclose(self) -> None:
-        """Close the connections of the running event loop."""
-        await self._connections.aclose()
-
-    @property
-    def accounts(self) -> Sequence[str]:
-        """The accounts in the environment."""
-        return list(self._clients)
 
     def client(self, account: str) -> HookBridgeClient:
         """The API of one account.
@@ -109,23 +67,12 @@ class HookBridge(Unhooked):
         Raises:
             ConfigError: the account has no key.
         """
-        found = self._clients.get(account)
-        if found is None:
-            raise ConfigError(
-                f"HookBridge account {account!r} has no API key: set EXPORT_HOOKBRIDGE_KEY, for"
-                " another than the default account with its name between, and name it in"
-                " EXPORT_HOOKBRIDGE_ACCOUNTS"
-            )
-        return found
+        return self._of(account)
 
     @property
     def deletes_archived(self) -> bool:
         """Whether each export is deleted once its scan is archived."""
         return self.options.delete
-
-    def require(self, account: str) -> None:
-        """Raise `ConfigError` for an account without a key."""
-        self.client(account)
 
     def quotas(self, account: str) -> Sequence[Quota]:  # noqa: ARG002 - alike for all accounts
         """Requests a minute."""
@@ -155,15 +102,7 @@ class HookBridge(Unhooked):
         """
         client = self.client(placement.order.account)
         call = client.call("the export", placement.scan.scan)
-        try:
-            async with asyncio.timeout(WHOLE_SECONDS):
-                return await place(client, call, placement)
-        except TimeoutError:
-            pass
-        raise call.error(
-            VendorUnavailable,
-            f"not done within {WHOLE_SECONDS:.0f} s, turns included; it is tried again by itself",
-        )
+        return await in_time(call, place(client, call, placement), "turns")
 
     async def ask(self, account: str, orders: Sequence[Order]) -> Mapping[str, Completion]:
         """The completions of those whose exports ended, by one list where there are many.
@@ -204,7 +143,7 @@ class HookBridge(Unhooked):
             return await client.link(call, export_id)
 
         async with pulled(
-            call, self._files, locate, size=export.file_size_bytes, sleep=self._sleep
+            call, self._files, locate, size=export.file_size_bytes, sleep=self._channel.sleep
         ) as found:
             chunks = counted(call, found.chunks, export.row_count)
             yield Opened(chunks, f"{export_id}.csv", export.facts())

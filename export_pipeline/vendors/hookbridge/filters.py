@@ -39,7 +39,10 @@ class Direction(StrEnum):
 def _in_utc(moment: datetime) -> datetime:
     if moment.tzinfo is None:
         raise ValueError("without a time zone: end it with Z")
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("before the year 1 or after 9999 in UTC") from None
 
 
 Moment = Annotated[datetime, AfterValidator(_in_utc)]

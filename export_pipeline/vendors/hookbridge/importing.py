@@ -9,10 +9,9 @@ from export_pipeline.errors import BadInput
 from export_pipeline.storage.options import in_words
 from export_pipeline.vendors.hookbridge.details import ExportDetails
 from export_pipeline.vendors.hookbridge.filters import Filters, Moment
+from export_pipeline.vendors.lines import EXPIRES_AT, SCAN, given, seconds
 from export_pipeline.vendors.vendor import Registration
 
-SCAN = "scan"
-EXPIRES_AT = "expires_at"
 WINDOW = ("start_time", "end_time")
 FIELDS = (SCAN, *Filters.model_fields, EXPIRES_AT)
 """The names of the columns (CSV) or members (JSON) that a line may have."""
@@ -28,13 +27,10 @@ def read_line(line: Mapping[str, Any]) -> Registration:
     Raises:
         BadInput: names the field that cannot be used and why.
     """
-    unknown = [name for name in line if name not in FIELDS]
-    if unknown:
-        raise BadInput(f"{unknown[0]!r} is no field of a scan: use {', '.join(FIELDS)}")
-    told = {name: value for name, value in line.items() if value not in (None, "")}
+    told = given(line, FIELDS)
     expires_at, scan = told.pop(EXPIRES_AT, None), told.pop(SCAN, None)
     details = ExportDetails(filters=_filters(told)) if scan is None else _named(scan, told)
-    return details.registration(_seconds(expires_at))
+    return details.registration(seconds(expires_at, _MOMENT))
 
 
 def _named(scan: object, told: Mapping[str, Any]) -> ExportDetails:
@@ -57,13 +53,3 @@ def _filters(told: Mapping[str, Any]) -> Filters:
     except ValidationError as error:
         reason = in_words(error)
     raise BadInput(reason)
-
-
-def _seconds(value: object) -> float | None:
-    if value is None:
-        return None
-    try:
-        return float(_MOMENT.validate_python(value).timestamp())
-    except ValidationError as error:
-        reason = error.errors(include_input=False, include_url=False)[0]["msg"]
-    raise BadInput(f"{EXPIRES_AT}: {reason.removeprefix('Value error, ')}")

@@ -1,20 +1,18 @@
 """HookBridge's variables."""
 
-import re
 from datetime import date
 from typing import Annotated, ClassVar, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator
 
+from export_pipeline.vendors.fields import HeaderSecret
 from export_pipeline.vendors.hookbridge.filters import Direction
-from export_pipeline.vendors.options import VendorAccount, VendorOptions, part
+from export_pipeline.vendors.options import VendorAccount, VendorOptions, part, variable
 
 PREFIX = "EXPORT_HOOKBRIDGE_"
 REQUESTS_PER_MINUTE = 1_000
 """FACTS 3.1: per project."""
-
-_KEY = re.compile(r"[!-~]+")
 
 
 def _zone(name: str) -> str:
@@ -25,47 +23,41 @@ def _zone(name: str) -> str:
     return name
 
 
-def _sendable(key: SecretStr) -> SecretStr:
-    if not _KEY.fullmatch(key.get_secret_value()):
-        raise ValueError("no key: it has to be ASCII without blanks and line breaks")
-    return key
-
-
 class HookBridgeOptions(VendorOptions):
     """What can be set of HookBridge beside its accounts."""
 
     prefix: ClassVar[str] = PREFIX
 
-    api_url: str = Field(
-        "https://api.hookbridge.io",
-        alias="EXPORT_HOOKBRIDGE_API_URL",
-        description="HookBridge's API",
+    api_url: str = variable(
+        PREFIX + "API_URL",
+        "HookBridge's API",
+        default="https://api.hookbridge.io",
     )
-    requests_per_minute: int = Field(
-        REQUESTS_PER_MINUTE,
-        alias="EXPORT_HOOKBRIDGE_REQUESTS_PER_MINUTE",
-        description="HookBridge's limit on calls of a project",
+    requests_per_minute: int = variable(
+        PREFIX + "REQUESTS_PER_MINUTE",
+        "HookBridge's limit on calls of a project",
+        default=REQUESTS_PER_MINUTE,
         gt=0,
     )
-    start: date | None = Field(
-        None,
-        alias="EXPORT_HOOKBRIDGE_START",
-        description="First day whose window the schedule registers; empty: only yesterday",
+    start: date | None = variable(
+        PREFIX + "START",
+        "First day whose window the schedule registers; empty: yesterday at its first run",
+        default=None,
     )
-    zone: Annotated[str, AfterValidator(_zone)] = Field(
-        "UTC",
-        alias="EXPORT_HOOKBRIDGE_ZONE",
-        description="Time zone of those days",
+    zone: Annotated[str, AfterValidator(_zone)] = variable(
+        PREFIX + "ZONE",
+        "Time zone of those days",
+        default="UTC",
     )
-    direction: Literal["outbound", "inbound", "both"] = Field(
-        "outbound",
-        alias="EXPORT_HOOKBRIDGE_DIRECTION",
-        description="Of which messages each day has a window: outbound, inbound, or both",
+    direction: Literal["outbound", "inbound", "both"] = variable(
+        PREFIX + "DIRECTION",
+        "Of which messages each day has a window: outbound, inbound, or both",
+        default="outbound",
     )
-    delete: bool = Field(
+    delete: bool = variable(
+        PREFIX + "DELETE",
+        "Delete each export at HookBridge once its scan is archived",
         default=False,
-        alias="EXPORT_HOOKBRIDGE_DELETE",
-        description="Delete each export at HookBridge once its scan is archived",
     )
 
     @property
@@ -77,6 +69,4 @@ class HookBridgeOptions(VendorOptions):
 class HookBridgeAccount(VendorAccount):
     """One project's credentials."""
 
-    key: Annotated[SecretStr, AfterValidator(_sendable)] = part(
-        "KEY", "API key of the project, hb_live_... or hb_test_..."
-    )
+    key: HeaderSecret = part("KEY", "API key of the project, hb_live_... or hb_test_...")

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from itertools import chain, repeat
 
 from export_pipeline.errors import OrderInvalid, ScanGone
-from export_pipeline.vendors.hookbridge.client import Claimed, HookBridgeClient, Shown
+from export_pipeline.vendors.hookbridge.client import HookBridgeClient, Shown
 from export_pipeline.vendors.hookbridge.details import ExportDetails
 from export_pipeline.vendors.hookbridge.ending import completion_of
 from export_pipeline.vendors.http import Call
+from export_pipeline.vendors.keyed import Claimed
 from export_pipeline.vendors.vendor import Placement, Receipt
 
 

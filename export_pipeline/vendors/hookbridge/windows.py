@@ -26,20 +26,33 @@ def windows(
 
 
 def due(
-    options: HookBridgeOptions, now: float, start: date | None = None, until: date | None = None
+    options: HookBridgeOptions,
+    now: float,
+    start: date | None = None,
+    until: date | None = None,
+    known: datetime | None = None,
 ) -> list[Registration]:
     """The windows that a run of the schedule registers: of days that are over.
 
     Args:
-        options: their first day, without which there is only yesterday, zone and directions.
+        options: their first day, zone and directions.
         now: seconds since the epoch.
         start: first day, in place of the options'.
         until: the day after the last one; never later than today.
+        known: up to when windows were registered, where no first day is given; without it only
+            yesterday's is due.
     """
     zone = ZoneInfo(options.zone)
-    today = datetime.fromtimestamp(now, zone).date()
-    first = start or options.start or today - DAY
+    today = over_until(options, now).date()
+    reached = today - DAY if known is None else known.astimezone(zone).date()
+    first = start or options.start or reached
     return windows(first, min(until or today, today), zone, options.directions)
+
+
+def over_until(options: HookBridgeOptions, now: float) -> datetime:
+    """The midnight at which the last day ended that is over `now`, in the options' zone."""
+    zone = ZoneInfo(options.zone)
+    return _midnight(datetime.fromtimestamp(now, zone).date(), zone)
 
 
 def _window(day: date, zone: tzinfo, direction: Direction) -> Registration:

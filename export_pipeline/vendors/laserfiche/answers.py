@@ -1,45 +1,22 @@
 """What Laserfiche answers: lenient, what we do not use is ignored, null is the same as missing."""
 
-import re
-from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
-    SecretStr,
     ValidationError,
     model_validator,
 )
 from pydantic.alias_generators import to_camel
 
+from export_pipeline.vendors.fields import HeaderSecret, Moment
 from export_pipeline.vendors.laserfiche.details import EntryFacts
 
 DOCUMENT = "Document"
 SHORTCUT = "Shortcut"
-_FRACTION = re.compile(r"(\.\d{6})\d+")
-
-
-def _microseconds(value: Any) -> Any:
-    """The vendor writes seven fractional digits (seed 001), one more than is read."""
-    return _FRACTION.sub(r"\1", value) if isinstance(value, str) else value
-
-
-def _aware(moment: datetime) -> datetime:
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-
-
-Moment = Annotated[datetime, BeforeValidator(_microseconds), AfterValidator(_aware)]
-
-
-def _sendable(token: SecretStr) -> SecretStr:
-    if not re.fullmatch(r"[\x21-\x7e]+", token.get_secret_value()):
-        raise ValueError("not a token that a header can carry")
-    return token
 
 
 class _Incoming(BaseModel):
@@ -58,7 +35,7 @@ class _Incoming(BaseModel):
 class TokenAnswer(_Incoming):
     """The answer to a login, cloud or self-hosted (FACTS 2.1)."""
 
-    access_token: Annotated[SecretStr, AfterValidator(_sendable)] = Field(alias="access_token")
+    access_token: HeaderSecret = Field(alias="access_token")
     expires_in: float = Field(alias="expires_in", gt=0)
 
 

@@ -6,21 +6,17 @@ from http import HTTPStatus
 from typing import TypeVar
 from urllib.parse import quote, urljoin, urlsplit
 
-import httpx
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from export_pipeline.errors import OrderRefused, VendorError, VendorUnavailable
-from export_pipeline.ledger.database import Ledger
 from export_pipeline.ledger.quotas import Quota
-from export_pipeline.vendors.http import Answer, Call, failure, send
+from export_pipeline.vendors.channel import Channel
+from export_pipeline.vendors.http import Answer, Call
 from export_pipeline.vendors.laserfiche.answers import Page, read_problem
 from export_pipeline.vendors.laserfiche.login import VENDOR, LaserficheLogin
 from export_pipeline.vendors.laserfiche.options import LaserficheAccount, LaserficheOptions
-from export_pipeline.vendors.pacing import Sleep, wait_turn
-from export_pipeline.vendors.payloads import problems
+from export_pipeline.vendors.payloads import read_answer
 
-TURN_SECONDS = 60.0
-"""The longest that a call waits for its turn: one whole window of the limits."""
 CALLS_AT_ONCE = 10
 """Ours: an entry is read within the turn that is claimed for its export, so it must not wait."""
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -70,32 +66,19 @@ class Api:
     Args:
         account: credentials and repository.
         options: limits.
-        ledger: tokens, leases and quotas.
-        http: gives the HTTP client.
-        clock: seconds since the epoch.
-        sleep: waits for the seconds it is given.
+        channel: how the vendor is reached.
     """
 
     def __init__(
-        self,
-        account: LaserficheAccount,
-        options: LaserficheOptions,
-        ledger: Ledger,
-        http: Callable[[], httpx.AsyncClient],
-        *,
-        clock: Callable[[], float],
-        sleep: Sleep,
+        self, account: LaserficheAccount, options: LaserficheOptions, channel: Channel
     ) -> None:
         self.account = account
-        self.ledger = ledger
         self.calls = call_quota(options)
-        self.login = LaserficheLogin(account, self.calls, ledger, http, clock=clock, sleep=sleep)
+        self.channel = channel
+        self.login = LaserficheLogin(account, self.calls, channel)
         self.repository_url = (
             f"{account.base_url}/v2/Repositories/{quote(account.repository, safe='')}"
         )
-        self._http = http
-        self._clock = clock
-        self._sleep = sleep
 
     def call(self, doing: str, scan: str | None = None) -> Call:
         """What the errors of a call tell."""
@@ -127,7 +110,7 @@ class Api:
         if token is None:
             token = await self._fresh(call, quotas)
         elif is_on_time is None or not is_on_time():
-            await self.turn(call, quotas)
+            await self.channel.turn(call, quotas)
         answer = await self._exchange(call, request, token)
         if answer.status == HTTPStatus.UNAUTHORIZED:
             token = await self._fresh(call, quotas, refused=token)
@@ -149,7 +132,7 @@ class Api:
         Raises:
             VendorError: see `classify`.
         """
-        await self.turn(call, quotas)
+        await self.channel.turn(call, quotas)
         answer = await self._exchange(call, request, token)
         if answer.status == HTTPStatus.UNAUTHORIZED:
             return None
@@ -185,16 +168,7 @@ class Api:
         Raises:
             VendorUnavailable: it is not what the vendor documents.
         """
-        try:
-            return model.model_validate_json(answer.body)
-        except ValidationError as error:
-            reason = problems(error)
-        raise call.error(
-            VendorUnavailable,
-            f"the answer is not what the vendor documents ({reason}); check the API's address",
-            status=answer.status,
-            request_id=answer.request_id,
-        )
+        return read_answer(call, answer, model.model_validate_json, "the API's address")
 
     def failure(
         self, call: Call, answer: Answer, token: str, kind: type[VendorError] | None = None
@@ -208,15 +182,7 @@ class Api:
             kind = OrderRefused
         known = replace(call, secrets=(*call.secrets, token))
         said = read_problem(answer.body).text
-        return failure(known, answer, said=said, now=self._clock(), kind=kind)
-
-    async def turn(self, call: Call, quotas: Sequence[Quota]) -> None:
-        """Wait until the call may be sent.
-
-        Raises:
-            VendorUnavailable: that is further away than `TURN_SECONDS`.
-        """
-        await wait_turn(self.ledger, call, quotas, longest_seconds=TURN_SECONDS, sleep=self._sleep)
+        return self.channel.failure(known, answer, said, kind)
 
     def _require(self, call: Call, answer: Answer, token: str, but: Collection[int]) -> None:
         is_expected = answer.status in but and not answer.is_page
@@ -226,22 +192,17 @@ class Api:
     async def _fresh(self, call: Call, quotas: Sequence[Quota], refused: str | None = None) -> str:
         token = await self.login.renew(call.scan, refused=refused)
         # A login takes seconds: used after it, the turn claimed before would crowd later ones.
-        await self.turn(call, quotas)
+        await self.channel.turn(call, quotas)
         return token
 
     async def _exchange(self, call: Call, request: Request, token: str) -> Answer:
-        headers = {"Authorization": f"Bearer {token}"}
-        content = None
-        if request.body is not None:
-            headers["Content-Type"] = "application/json"
-            content = request.body.model_dump_json(by_alias=True, exclude_unset=True).encode()
-        return await send(
-            self._http(),
+        body = request.body and request.body.model_dump_json(by_alias=True, exclude_unset=True)
+        return await self.channel.send(
             replace(call, secrets=(*call.secrets, token)),
             request.method,
             request.url,
-            headers=headers,
-            content=content,
+            bearer=token,
+            body=body.encode() if body else None,
             hold_seconds=request.hold_seconds,
         )
 

@@ -6,7 +6,12 @@ from collections.abc import Collection, Sequence
 from export_pipeline.ledger.rows import Scan
 from export_pipeline.vendors.laserfiche.details import EntryFacts, ExportOptions, ScanDetails
 from export_pipeline.vendors.laserfiche.images import open_image
-from export_pipeline.vendors.laserfiche.models import ImageFormat, ImageOptions, Part
+from export_pipeline.vendors.laserfiche.models import (
+    ImageFormat,
+    ImageOptions,
+    Part,
+    selected_pages,
+)
 from export_pipeline.vendors.openers import by_others, open_document, open_text
 from export_pipeline.vendors.vendor import ArtifactKind, Availability, PlannedArtifact
 
@@ -95,5 +100,6 @@ def _suffix(part: Part, options: ExportOptions, facts: EntryFacts) -> str:
         return extension if _EXTENSION.fullmatch(extension) else "bin"
     image = (options.image_options or ImageOptions()).format
     # FACTS 2.2: a ZIP where there are several files; of PNG and JPEG the seed does not say so.
-    is_many = image in _ONE_FILE_A_PAGE and (facts.pages or 0) > 1
+    pages = selected_pages(options.page_range, facts.pages or 0)
+    is_many = image in _ONE_FILE_A_PAGE and pages > 1
     return ZIP_SUFFIX if is_many else _IMAGE_SUFFIXES[image]

@@ -34,7 +34,7 @@ HOLD_SECONDS = 60.0
 """Seed 001: a synchronous export works so long; FACTS 2.4: a question after tasks is held so."""
 TASKS_PER_CALL = 100
 """Issue 4: with it 1,000 tasks are ten questions, and an address stays below 8 KB."""
-QUESTIONS_PER_MINUTE = 20
+QUESTIONS = Quota("questions per minute", 20, 60)
 """Ours: of the calls a minute, so that orders never wait for questions after others."""
 GRANT = "grant the account the right to export this entry, then retry"
 _ENTRY_ID = re.compile(r"[1-9]\d{0,9}", re.ASCII)
@@ -80,7 +80,6 @@ class LaserficheClient:
     def __init__(self, api: Api, options: LaserficheOptions) -> None:
         self.api = api
         self._exports = export_quota(options)
-        self._questions = Quota("questions per minute", QUESTIONS_PER_MINUTE, 60)
 
     async def entry(self, scan: str) -> Entry:
         """Read an entry.
@@ -137,7 +136,7 @@ class LaserficheClient:
         url = f"{self.api.repository_url}/Tasks?{query}"
         request = Request("GET", url, hold_seconds=HOLD_SECONDS)
         # By itself: claimed together, all other calls would wait until the question's turn.
-        await self.api.turn(call, [self._questions])
+        await self.api.channel.turn(call, [QUESTIONS])
         answer = await self.api.send_as(call, request, [self.api.calls], token) if token else None
         if answer is None:
             answer = (await self.api.send(call, request, [self.api.calls])).answer
@@ -172,18 +171,26 @@ class LaserficheClient:
         """Every repository that the account may see.
 
         Raises:
+            ConfigError: there is no API at the account's address.
             VendorError: see `classify`.
         """
         call = self.api.call("the list of repositories")
-        request = Request("GET", f"{self.api.account.base_url}/v2/Repositories")
-        answered = await self.api.send(call, request, [self.api.calls])
+        base_url = self.api.account.base_url
+        request = Request("GET", f"{base_url}/v2/Repositories")
+        # No scan is gone: wherever the API is, it has this list.
+        lacking = (HTTPStatus.NOT_FOUND,)
+        answered = await self.api.send(call, request, [self.api.calls], but=lacking)
+        if not answered.answer.is_success:
+            raise ConfigError(
+                f"{self._variable('URL')}: no Laserfiche API answers at {base_url}: correct it"
+            )
         return self.api.read(call, Repositories, answered.answer).value
 
     async def require_repository(self) -> Repository:
         """The account's own repository.
 
         Raises:
-            ConfigError: the account does not see it.
+            ConfigError: the account does not see it, or there is no API at its address.
             VendorError: see `classify`.
         """
         wanted = self.api.account.repository
@@ -191,12 +198,14 @@ class LaserficheClient:
         found = next((one for one in seen if one.id == wanted), None)
         if found is not None:
             return found
-        variable = f"{PREFIX}{infix(self.api.account.name)}REPOSITORY"
         names = ", ".join(one.id for one in seen) or "none"
         raise ConfigError(
-            f"{variable}: Laserfiche account {self.api.account.name!r} sees no repository"
-            f" {wanted!r}; it sees {names}: correct it, or grant the account access"
+            f"{self._variable('REPOSITORY')}: Laserfiche account {self.api.account.name!r} sees no"
+            f" repository {wanted!r}; it sees {names}: correct it, or grant the account access"
         )
+
+    def _variable(self, suffix: str) -> str:
+        return f"{PREFIX}{infix(self.api.account.name)}{suffix}"
 
     async def _export(
         self,

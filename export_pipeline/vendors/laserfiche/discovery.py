@@ -12,10 +12,11 @@ alone are found, of a folder those directly in it; for a tree, search with `{LF:
 """
 
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import astuple, dataclass
 from datetime import UTC, datetime, timedelta
 from operator import add
+from secrets import token_hex
 from urllib.parse import quote, urlencode
 
 from pydantic import BaseModel, ConfigDict
@@ -25,14 +26,17 @@ from export_pipeline.ledger import cursors
 from export_pipeline.ledger.bulk import NewScan, Registered, register_many
 from export_pipeline.ledger.database import Ledger, Tx
 from export_pipeline.scans import ScanKey
+from export_pipeline.vendors.channel import TURN_SECONDS
+from export_pipeline.vendors.http import Call
 from export_pipeline.vendors.laserfiche.answers import DOCUMENT, Entry, EntryPage, StartedTask
 from export_pipeline.vendors.laserfiche.api import Request
-from export_pipeline.vendors.laserfiche.client import LaserficheClient
+from export_pipeline.vendors.laserfiche.client import HOLD_SECONDS, LaserficheClient
 from export_pipeline.vendors.laserfiche.details import ScanDetails
 from export_pipeline.vendors.laserfiche.ending import completion_of
 from export_pipeline.vendors.laserfiche.login import VENDOR
 from export_pipeline.vendors.laserfiche.models import SearchRequest
 from export_pipeline.vendors.laserfiche.options import LaserficheAccount, LaserficheOptions
+from export_pipeline.vendors.laserfiche.slot import open_slot
 from export_pipeline.vendors.vendor import Registration
 
 NEWEST_FIRST = "lastModifiedTime desc"
@@ -40,6 +44,10 @@ SEARCH_MARGIN = timedelta(days=1)
 """Searches know whole days, of a time zone that no document names."""
 SEARCH_QUESTIONS = 10
 """Ours: each is held for a minute while the search goes on."""
+SEARCH_HOLD_SECONDS = SEARCH_QUESTIONS * (HOLD_SECONDS + TURN_SECONDS)
+"""How long the account's one operation stays taken, should the process die that searches."""
+SEARCH_WAIT_SECONDS = 300
+"""Ours: longer than an order, of which many wait for their turn at the same time."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +122,9 @@ class Look:
         if self.since is None:
             self.cursor = cursor.model_copy(update={"swept_at": now})
         self._api = client.api
+        self._slot = open_slot(
+            client.api.account, client.api.channel, SEARCH_HOLD_SECONDS, SEARCH_WAIT_SECONDS
+        )
         self._client = client
         self._source = source
 
@@ -122,6 +133,7 @@ class Look:
 
         Raises:
             VendorError: the search failed, or a page could not be read.
+            TurnMissed: the account's one long operation did not end in time.
         """
         found = self._search() if self._source.folder is None else self._folder()
         async with aclosing(found) as pages:
@@ -150,18 +162,28 @@ class Look:
 
     async def _search(self) -> AsyncGenerator[EntryPage, None]:
         call = self._api.call("the search")
+        owner = f"search/{token_hex(8)}"
+        async with AsyncExitStack() as after:
+            if self._slot is not None:
+                await self._slot.take(owner)
+                after.push_async_callback(self._slot.free, owner)
+            search, token = await self._begin(call)
+            # It stays open else, and an account may have but two open searches (FACTS 2.8).
+            after.push_async_callback(self._client.forget, search, token)
+            await self._finish(search, token)
+            if self._slot is not None:
+                # It is over: whoever waits need not wait until all that it found is read.
+                await self._slot.free(owner)
+            url = f"{self._api.repository_url}/Searches/{quote(search, safe='')}/Results"
+            async for page in self._api.pages(call, EntryPage, url, token):
+                yield page
+
+    async def _begin(self, call: Call) -> tuple[str, str]:
+        """A search's task, and the token to which it belongs."""
         body = SearchRequest(search_command=search_command(self._source.search or "", self.since))
         request = Request("POST", f"{self._api.repository_url}/Searches/SearchAsync", body)
         answered = await self._api.send(call, request, [self._api.calls])
-        search = self._api.read(call, StartedTask, answered.answer).task_id
-        try:
-            await self._finish(search, answered.token)
-            url = f"{self._api.repository_url}/Searches/{quote(search, safe='')}/Results"
-            async for page in self._api.pages(call, EntryPage, url, answered.token):
-                yield page
-        finally:
-            # It stays open else, and an account may have but two open searches (FACTS 2.8).
-            await self._client.forget(search, answered.token)
+        return self._api.read(call, StartedTask, answered.answer).task_id, answered.token
 
     async def _finish(self, search: str, token: str) -> None:
         call = self._api.call("the search")
@@ -191,6 +213,7 @@ async def discover(
 
     Raises:
         VendorError: the search failed, or a page could not be read.
+        TurnMissed: the account's one long operation did not end in time.
     """
     account = client.api.account.name
     name = f"{VENDOR}/{account}/{source.name}"

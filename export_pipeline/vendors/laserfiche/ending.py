@@ -95,15 +95,36 @@ async def _tasks(
     """Each task as the vendor tells of it, None for one that it does not know.
 
     Whether it leaves such a one out or refuses the whole question is not documented (FACTS 2.4):
-    a question that is refused is asked again in halves.
+    a question that is refused is asked again in halves, once the repository is known to be there.
+    One wrong setting must not lose every open task.
     """
     try:
-        told = {task.id: task for task in await client.tasks(ids, token)}
+        return await _told(client, ids, token)
     except ScanGone:
-        if len(ids) == 1:
-            return {ids[0]: None}
-        middle = len(ids) // 2
-        halves = (ids[:middle], ids[middle:])
-        first, second = await asyncio.gather(*[_tasks(client, half, token) for half in halves])
-        return first | second
+        await client.require_repository()
+    return await _in_halves(client, ids, token)
+
+
+async def _told(
+    client: LaserficheClient, ids: Sequence[str], token: str | None
+) -> dict[str, Task | None]:
+    told = {task.id: task for task in await client.tasks(ids, token)}
     return {one: told.get(one) for one in ids}
+
+
+async def _in_halves(
+    client: LaserficheClient, ids: Sequence[str], token: str | None
+) -> dict[str, Task | None]:
+    """Of tasks of which the vendor does not know one or more."""
+    if len(ids) == 1:
+        return {ids[0]: None}
+
+    async def half(some: Sequence[str]) -> dict[str, Task | None]:
+        try:
+            return await _told(client, some, token)
+        except ScanGone:
+            return await _in_halves(client, some, token)
+
+    middle = len(ids) // 2
+    first, second = await asyncio.gather(half(ids[:middle]), half(ids[middle:]))
+    return first | second

@@ -1,38 +1,35 @@
 """Laserfiche as the workflow knows it: `Vendor` over all configured accounts."""
 
-import asyncio
-import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import httpx
-
-from export_pipeline.errors import ConfigError, ResultLost, VendorUnavailable
-from export_pipeline.ledger.database import Ledger
+from export_pipeline.errors import ResultLost
 from export_pipeline.ledger.quotas import Quota
 from export_pipeline.ledger.rows import Artifact, Order, Scan
 from export_pipeline.settings import Settings
 from export_pipeline.storage.http import Http
-from export_pipeline.vendors.connections import Connections
+from export_pipeline.vendors.accounts import Accounts
+from export_pipeline.vendors.channel import in_time
 from export_pipeline.vendors.file_names import file_name
-from export_pipeline.vendors.http import make_client
 from export_pipeline.vendors.laserfiche.api import Api, export_quota
 from export_pipeline.vendors.laserfiche.artifacts import KINDS, parts, plan
-from export_pipeline.vendors.laserfiche.client import TASKS_PER_CALL, LaserficheClient
+from export_pipeline.vendors.laserfiche.client import (
+    QUESTIONS,
+    TASKS_PER_CALL,
+    LaserficheClient,
+)
 from export_pipeline.vendors.laserfiche.ending import ask_after
 from export_pipeline.vendors.laserfiche.keeping import Keeping
 from export_pipeline.vendors.laserfiche.login import VENDOR, credential
 from export_pipeline.vendors.laserfiche.options import (
-    PREFIX,
     LaserficheAccount,
     LaserficheOptions,
 )
 from export_pipeline.vendors.laserfiche.placing import Placing
-from export_pipeline.vendors.laserfiche.slot import Slot
-from export_pipeline.vendors.options import read_accounts, read_options
-from export_pipeline.vendors.pacing import Sleep
+from export_pipeline.vendors.laserfiche.slot import Slot, open_slot
+from export_pipeline.vendors.options import configure
 from export_pipeline.vendors.pulling import pulled
 from export_pipeline.vendors.unhooked import Unhooked
 from export_pipeline.vendors.vendor import (
@@ -45,10 +42,19 @@ from export_pipeline.vendors.vendor import (
     Receipt,
 )
 
-ASKING = Asking(at_once=TASKS_PER_CALL, first_seconds=1.0, longest_seconds=60.0, holds=True)
-"""The vendor holds its answer until a task ends (seed 001, FACTS 2.4)."""
-WHOLE_SECONDS = 100.0
-"""The longest that placing an order takes: less than the lease under which the workflow sends."""
+ASKING = Asking(
+    at_once=TASKS_PER_CALL,
+    first_seconds=1.0,
+    longest_seconds=60.0,
+    holds=True,
+    together=10,
+    apart_seconds=QUESTIONS.interval,
+)
+"""The vendor holds its answer until a task ends, a minute at most (seed 001, FACTS 2.4).
+
+Issue 4: 1,000 open tasks are ten questions, all held at once; 10,000 are asked after in turn within
+the 15 minutes for which the vendor remembers an ended task.
+"""
 
 
 @dataclass(frozen=True)
@@ -61,21 +67,14 @@ class _Account:
     placing: Placing
 
 
-class Laserfiche(Unhooked):
-    """The vendor Laserfiche.
-
-    Args:
-        settings: with its variables; see `options`.
-        ledger: tokens, links, leases and quotas.
-        http: makes the API's HTTP client, one per event loop at first use.
-        clock: seconds since the epoch.
-        sleep: waits for the seconds it is given.
-
-    Raises:
-        ConfigError: a variable cannot be used.
-    """
+class Laserfiche(Accounts[_Account], Unhooked):
+    """The vendor Laserfiche."""
 
     name = VENDOR
+    lacking = (
+        "credentials: set EXPORT_LASERFICHE_REPOSITORY with _URL, _USERNAME and _PASSWORD"
+        " (self-hosted) or _ACCESS_KEY and _SERVICE_KEY (cloud)"
+    )
     kinds: Sequence[ArtifactKind] = KINDS
     pushes = False
     writes = False
@@ -85,36 +84,13 @@ class Laserfiche(Unhooked):
     signed = None
     deletes_archived = False
 
-    def __init__(
-        self,
-        settings: Settings,
-        ledger: Ledger,
-        *,
-        http: Callable[[], httpx.AsyncClient] = make_client,
-        clock: Callable[[], float] = time.time,
-        sleep: Sleep = asyncio.sleep,
-    ) -> None:
+    def _serve(self, settings: Settings) -> Mapping[str, _Account]:
         variables = settings.vendor_variables
-        self.options = read_options(LaserficheOptions, variables)
-        self._settings = settings
-        self._ledger = ledger
-        self._connections = Connections(http)
+        configured = configure(LaserficheOptions, LaserficheAccount, variables)
+        self.options, self._wrong = configured.options, configured.wrong
+        self._hold_seconds = settings.order_deadline
         self._files = Http()
-        self._clock = clock
-        self._sleep = sleep
-        self._accounts = {
-            account.name: self._open_account(account)
-            for account in read_accounts(PREFIX, LaserficheAccount, variables)
-        }
-
-    async def aclose(self) -> None:
-        """Close the connections of the running event loop."""
-        await self._connections.aclose()
-
-    @property
-    def accounts(self) -> Sequence[str]:
-        """The accounts in the environment."""
-        return list(self._accounts)
+        return {account.name: self._open_account(account) for account in configured.accounts}
 
     def client(self, account: str) -> LaserficheClient:
         """The API of one account.
@@ -123,10 +99,6 @@ class Laserfiche(Unhooked):
             ConfigError: the account has no credentials.
         """
         return self._of(account).client
-
-    def require(self, account: str) -> None:
-        """Raise `ConfigError` for an account without credentials."""
-        self._of(account)
 
     def quotas(self, account: str) -> Sequence[Quota]:  # noqa: ARG002 - alike for all accounts
         """Exports a minute."""
@@ -158,16 +130,9 @@ class Laserfiche(Unhooked):
             TurnMissed: nothing was sent.
         """
         of = self._of(placement.order.account)
-        try:
-            async with asyncio.timeout(WHOLE_SECONDS):
-                return await of.placing.place(placement)
-        except TimeoutError:
-            pass
-        raise of.client.api.call("the export", placement.scan.scan).error(
-            VendorUnavailable,
-            f"not done within {WHOLE_SECONDS:.0f} s, login and turns included; it is tried again"
-            " by itself, as a task",
-        )
+        call = of.client.api.call("the export", placement.scan.scan)
+        again = "it is tried again by itself, as a task"
+        return await in_time(call, of.placing.place(placement), "login and turns", again)
 
     async def ask(self, account: str, orders: Sequence[Order]) -> Mapping[str, Completion]:
         """The completions of those whose tasks ended; held by the vendor until one does.
@@ -203,7 +168,7 @@ class Laserfiche(Unhooked):
                 )
             return links.pop()
 
-        async with pulled(call, self._files, locate, sleep=self._sleep) as found:
+        async with pulled(call, self._files, locate, sleep=self._channel.sleep) as found:
             name = file_name(found.headers.get("content-disposition", ""))
             media_type = found.headers.get("content-type", "")
             yield Opened(found.chunks, name, {"content_type": media_type} if media_type else {})
@@ -241,30 +206,10 @@ class Laserfiche(Unhooked):
             f" ({repository.name}) is there"
         )
 
-    def _of(self, account: str) -> _Account:
-        found = self._accounts.get(account)
-        if found is None:
-            raise ConfigError(
-                f"Laserfiche account {account!r} has no credentials: set"
-                " EXPORT_LASERFICHE_REPOSITORY with _URL, _USERNAME and _PASSWORD (self-hosted) or"
-                " _ACCESS_KEY and _SERVICE_KEY (cloud), for another than the default account with"
-                " its name between, and name it in EXPORT_LASERFICHE_ACCOUNTS"
-            )
-        return found
-
     def _open_account(self, account: LaserficheAccount) -> _Account:
-        api = Api(
-            account,
-            self.options,
-            self._ledger,
-            self._connections,
-            clock=self._clock,
-            sleep=self._sleep,
-        )
-        client = LaserficheClient(api, self.options)
-        keeping = Keeping(account.name, credential(account), self._ledger)
-        hold_seconds = self._settings.order_deadline
-        slot = Slot(account.name, self._ledger, hold_seconds=hold_seconds, sleep=self._sleep)
-        held = slot if account.one_task else None
-        placing = Placing(client, self.options, self._ledger, keeping, held, clock=self._clock)
-        return _Account(client, keeping, held, placing)
+        channel = self._channel
+        client = LaserficheClient(Api(account, self.options, channel), self.options)
+        keeping = Keeping(account.name, credential(account), channel.ledger)
+        slot = open_slot(account, channel, self._hold_seconds)
+        placing = Placing(client, self.options, channel.ledger, keeping, slot, clock=channel.clock)
+        return _Account(client, keeping, slot, placing)

@@ -10,10 +10,10 @@ from export_pipeline.errors import BadInput
 from export_pipeline.vendors.laserfiche.client import is_entry_id
 from export_pipeline.vendors.laserfiche.details import ExportOptions, ScanDetails
 from export_pipeline.vendors.laserfiche.models import INT32_MAX, Part
+from export_pipeline.vendors.lines import SCAN, given
 from export_pipeline.vendors.payloads import problems
 from export_pipeline.vendors.vendor import Registration
 
-SCAN = "scan"
 PARTS = "part"
 OPTIONS = (
     "pageRange",
@@ -36,20 +36,21 @@ OPTIONS = (
 """Seed 001's own names; `auditReason` is the reason's name, in place of its id."""
 FIELDS = (SCAN, PARTS, *OPTIONS)
 """The names of the columns (CSV) or members (JSON) that a line may have."""
+BLANKS = ("auditReasonComment", "imageOptions.pagePrefix")
+"""Those of which "" is a value (seed 001)."""
 _SEPARATORS = re.compile(r"[;,\s]+")
 _PARTS = {part.value.casefold(): part for part in Part}
 
 
 def read_line(line: Mapping[str, Any]) -> Registration:
-    """Read one line: texts as a CSV file gives them, or values as JSON does; "" is unknown.
+    """Read one line: texts as a CSV file gives them, or values as JSON does.
+
+    "" is unknown but for `BLANKS`; the empty cells of a CSV file are not told at all.
 
     Raises:
         BadInput: names the field that cannot be used and why.
     """
-    unknown = [name for name in line if name not in FIELDS]
-    if unknown:
-        raise BadInput(f"{unknown[0]!r} is no field of a scan: use {', '.join(FIELDS)}")
-    told = {name: value for name, value in line.items() if value not in (None, "")}
+    told = given(line, FIELDS, BLANKS)
     details = ScanDetails(parts=_parts(told.get(PARTS)), options=_options(told))
     return Registration(_scan(told.get(SCAN)), details.to_json())
 

@@ -4,18 +4,14 @@ Tasks belong to the token that started them. So whoever starts one keeps that to
 and a renewal here never ends it.
 """
 
-from collections.abc import Callable
 from urllib.parse import quote, urlencode
 
-import httpx
-
-from export_pipeline.ledger.database import Ledger
 from export_pipeline.ledger.quotas import Quota
+from export_pipeline.vendors.channel import Channel
 from export_pipeline.vendors.http import Answer, Call, send
 from export_pipeline.vendors.laserfiche.answers import TokenAnswer, read_problem
 from export_pipeline.vendors.laserfiche.options import LaserficheAccount
 from export_pipeline.vendors.login import Granted, Login
-from export_pipeline.vendors.pacing import Sleep
 
 VENDOR = "laserfiche"
 SCOPE = "repository.Read"
@@ -25,21 +21,9 @@ SCOPE = "repository.Read"
 class LaserficheLogin(Login):
     """The login of one account."""
 
-    def __init__(
-        self,
-        account: LaserficheAccount,
-        quota: Quota,
-        ledger: Ledger,
-        http: Callable[[], httpx.AsyncClient],
-        *,
-        clock: Callable[[], float],
-        sleep: Sleep,
-    ) -> None:
-        super().__init__(
-            VENDOR, account.name, credential(account), quota, ledger, clock=clock, sleep=sleep
-        )
+    def __init__(self, account: LaserficheAccount, quota: Quota, channel: Channel) -> None:
+        super().__init__(VENDOR, account.name, credential(account), quota, channel)
         self._of = account
-        self._http = http
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -52,7 +36,8 @@ class LaserficheLogin(Login):
         url, headers, form = self._request()
         headers["Content-Type"] = "application/x-www-form-urlencoded"
         content = urlencode(form, quote_via=quote).encode()
-        return await send(self._http(), call, "POST", url, headers=headers, content=content)
+        http = self._channel.http()
+        return await send(http, call, "POST", url, headers=headers, content=content)
 
     def read(self, body: bytes) -> Granted:
         """Read token and life."""
@@ -66,7 +51,7 @@ class LaserficheLogin(Login):
     def _request(self) -> tuple[str, dict[str, str], dict[str, str]]:
         of = self._of
         if of.access_key is not None and of.service_key is not None:
-            assertion = of.access_key.assertion(of.service_key, self._clock())
+            assertion = of.access_key.assertion(of.service_key, self._channel.clock())
             url = of.token_url or f"https://signin.{of.access_key.domain}/oauth/Token"
             form = {"grant_type": "client_credentials", "scope": SCOPE}
             return url, {"Authorization": f"Bearer {assertion}"}, form

@@ -10,20 +10,14 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from export_pipeline.vendors.laserfiche.emoji import EMOJI
+
 PAGE_PREFIX_CHARACTERS = 10
 WATERMARK_CHARACTERS = 100
 INT32_MAX = 2**31 - 1
 """FACTS 2.2: entry and audit reason ids are int32."""
 _PAGES = re.compile(r"([1-9]\d*)(?:-([1-9]\d*))?", re.ASCII)
 _NOT_IN_FILE_NAMES = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
-_EMOJI = re.compile(
-    # Unicode's Emoji_Presentation below U+1F000, the selector that asks for it, and the emoji
-    # blocks; a plain sign such as a copyright mark is none.
-    "[\u231a\u231b\u23e9-\u23ec\u23f0\u23f3\u25fd\u25fe\u2614\u2615\u2648-\u2653\u267f\u2693\u26a1"
-    "\u26aa\u26ab\u26bd\u26be\u26c4\u26c5\u26ce\u26d4\u26ea\u26f2\u26f3\u26f5\u26fa\u26fd\u2705\u270a"
-    "\u270b\u2728\u274c\u274e\u2753-\u2755\u2757\u2795-\u2797\u27b0\u27bf\u2b1b\u2b1c\u2b50\u2b55"
-    "\ufe0f\U0001f000-\U0001faff]"
-)
 
 
 class Part(StrEnum):
@@ -89,7 +83,7 @@ def _watermark_text(text: str) -> str:
         raise ValueError("it is blank")
     if _utf16_length(text) > WATERMARK_CHARACTERS:
         raise ValueError(f"it has more than {WATERMARK_CHARACTERS} characters")
-    if _EMOJI.search(text):
+    if EMOJI.search(text):
         raise ValueError("the vendor draws no emojis")
     return text
 

@@ -8,12 +8,12 @@ import re
 from typing import Annotated, Any, ClassVar, Self
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, SecretStr, model_validator
+from pydantic import BeforeValidator, SecretStr, model_validator
 
 from export_pipeline.vendors.laserfiche.access_key import AccessKey
 from export_pipeline.vendors.laserfiche.details import ExportOptions
 from export_pipeline.vendors.laserfiche.models import Part
-from export_pipeline.vendors.options import VendorAccount, VendorOptions, infix, part
+from export_pipeline.vendors.options import VendorAccount, VendorOptions, infix, part, variable
 
 PREFIX = "EXPORT_LASERFICHE_"
 EXPORTS_PER_MINUTE = 30
@@ -26,10 +26,6 @@ DISCOVERY_SECONDS = 600
 OVERLAP_SECONDS = 86_400
 SWEEP_SECONDS = 86_400
 _SEPARATORS = re.compile(r"[,;\s]+")
-
-
-def _variable(name: str, meaning: str, *, default: Any, **limits: Any) -> Any:
-    return Field(default=default, alias=PREFIX + name, description=meaning, **limits)
 
 
 def _parts(value: Any) -> Any:
@@ -66,54 +62,54 @@ class LaserficheOptions(VendorOptions):
 
     prefix: ClassVar[str] = PREFIX
 
-    parts: Annotated[tuple[Part, ...], BeforeValidator(_parts)] = _variable(
-        "PARTS",
+    parts: Annotated[tuple[Part, ...], BeforeValidator(_parts)] = variable(
+        PREFIX + "PARTS",
         "Parts asked for where a scan does not say: Image, Text, Edoc; empty: all",
         default=(),
     )
-    export: Annotated[ExportOptions | None, BeforeValidator(_json)] = _variable(
-        "OPTIONS",
+    export: Annotated[ExportOptions | None, BeforeValidator(_json)] = variable(
+        PREFIX + "OPTIONS",
         "How parts are exported where a scan does not say, JSON in the vendor's own names",
         default=None,
     )
-    sync_bytes: int = _variable(
-        "SYNC_BYTES",
+    sync_bytes: int = variable(
+        PREFIX + "SYNC_BYTES",
         "Largest electronic document that is exported synchronously, in bytes",
         default=SYNC_BYTES,
         ge=0,
     )
-    sync_pages: int = _variable(
-        "SYNC_PAGES",
+    sync_pages: int = variable(
+        PREFIX + "SYNC_PAGES",
         "Most pages that are exported synchronously",
         default=SYNC_PAGES,
         ge=0,
     )
-    exports_per_minute: int = _variable(
-        "EXPORTS_PER_MINUTE",
+    exports_per_minute: int = variable(
+        PREFIX + "EXPORTS_PER_MINUTE",
         "Laserfiche's limit on import and export calls",
         default=EXPORTS_PER_MINUTE,
         ge=1,
     )
-    calls_per_minute: int = _variable(
-        "CALLS_PER_MINUTE",
+    calls_per_minute: int = variable(
+        PREFIX + "CALLS_PER_MINUTE",
         "Laserfiche's limit on all other calls",
         default=CALLS_PER_MINUTE,
         ge=20,
     )
-    discovery_seconds: int = _variable(
-        "DISCOVERY_SECONDS",
+    discovery_seconds: int = variable(
+        PREFIX + "DISCOVERY_SECONDS",
         "Seconds between two looks for new and changed documents",
         default=DISCOVERY_SECONDS,
         ge=1,
     )
-    overlap_seconds: int = _variable(
-        "DISCOVERY_OVERLAP",
+    overlap_seconds: int = variable(
+        PREFIX + "DISCOVERY_OVERLAP",
         "Seconds before the newest known change that each look goes back",
         default=OVERLAP_SECONDS,
         ge=0,
     )
-    sweep_seconds: int = _variable(
-        "DISCOVERY_SWEEP",
+    sweep_seconds: int = variable(
+        PREFIX + "DISCOVERY_SWEEP",
         "Seconds between two looks at everything, however old",
         default=SWEEP_SECONDS,
         ge=0,

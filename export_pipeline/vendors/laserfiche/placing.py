@@ -121,15 +121,32 @@ class Placing:
             return Receipt(files=(planned,), completion=Completion())
         wanted = export_call(scan.scan, part, options, await self._reason_id(scan, options))
         try:
-            if is_sync(part, options, facts, self._options, placement.order.sends):
-                return await self._at_once(placement, planned, wanted)
-            return await self._begin(placement, planned, wanted)
+            is_small = is_sync(part, options, facts, self._options, placement.order.sends)
+            return await self._send(placement, planned, wanted, is_small=is_small)
         except OrderRefused as error:
             is_doubtful = planned.availability == Availability.UNKNOWN
             if not (is_doubtful and error.status == HTTPStatus.BAD_REQUEST):
                 raise
             lacking = absent(part, facts, str(error))
             return Receipt(error.request_id, files=(lacking,), completion=Completion())
+
+    async def _send(
+        self,
+        placement: Placement,
+        planned: PlannedArtifact,
+        wanted: ExportCall,
+        *,
+        is_small: bool,
+    ) -> Receipt:
+        if not is_small:
+            return await self._begin(placement, planned, wanted, placement.is_on_time)
+        try:
+            return await self._at_once(placement, planned, wanted)
+        except OrderRefused as error:
+            # FACTS 2.2: too much for the call that waits, and with it the claimed turn is spent.
+            if error.status != HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+                raise
+        return await self._begin(placement, planned, wanted, None)
 
     async def _at_once(
         self, placement: Placement, planned: PlannedArtifact, wanted: ExportCall
@@ -140,10 +157,13 @@ class Placing:
         return Receipt(exported.request_id, files=(planned,), completion=ready)
 
     async def _begin(
-        self, placement: Placement, planned: PlannedArtifact, wanted: ExportCall
+        self,
+        placement: Placement,
+        planned: PlannedArtifact,
+        wanted: ExportCall,
+        is_on_time: OnTime | None,
     ) -> Receipt:
         order = placement.order.id
-        is_on_time: OnTime | None = placement.is_on_time
         if self._slot is not None:
             await self._slot.take(order)
             is_on_time = None  # what was claimed passed while it waited

@@ -252,7 +252,7 @@ def test_the_host_that_waits_leads_to_the_only_file(api: Api) -> None:
     assert created(bad=bad, out={**EXPORT, "input": "bad"}).json()["data"]["status"] == "error"
 
 
-def test_a_task_of_a_job_takes_others_by_id_unless_the_option_says_no(start_api: StartApi) -> None:
+def test_a_task_of_a_job_takes_others_by_id_only_if_the_option_says_so(start_api: StartApi) -> None:
     for job_inputs, status in (("names_and_ids", 201), ("names", 422)):
         api = start_api(job_inputs=job_inputs)
         made = api.made({"filename": "a.txt"})["tasks"][0]

@@ -1,31 +1,25 @@
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from functools import partial
 from typing import Any
 
 import pytest
 
-from export_pipeline.sandbox import Sandbox, SandboxOptions, SteppedClock
+from export_pipeline.sandbox import SandboxOptions, SteppedClock
 from export_pipeline.sandbox.hookbridge import HookBridgeOptions
 from export_pipeline_tests.sandbox.hookbridge.api import Api
+from export_pipeline_tests.sandbox.starting import starting
 
 StartHookBridge = Callable[..., Api]
 
 
-@pytest.fixture
-def clock() -> SteppedClock:
-    return SteppedClock()
+def chosen(**options: Any) -> SandboxOptions:
+    return SandboxOptions(hookbridge=HookBridgeOptions(**options))
 
 
 @pytest.fixture
 def start(clock: SteppedClock) -> Iterator[StartHookBridge]:
-    """Starts a sandbox with the HookBridge options given."""
-    with ExitStack() as stack:
-
-        def start(**options: Any) -> Api:
-            chosen = SandboxOptions(hookbridge=HookBridgeOptions(**options))
-            return stack.enter_context(closing(Api(stack.enter_context(Sandbox(chosen, clock)))))
-
-        yield start
+    with starting(Api, chosen) as begin:
+        yield partial(begin, clock)
 
 
 @pytest.fixture

@@ -89,6 +89,13 @@ def test_a_file_is_named_as_the_entry_and_has_no_charset(api: Api) -> None:
     assert int(answer.headers["Content-Length"]) == len(answer.content) > 0
 
 
+@pytest.mark.parametrize("text", ["© ® ™", "#1 * 100 %", "日本 \u3220", "→ ✓"])
+def test_a_plain_sign_in_a_watermark_is_no_emoji(api: Api, text: str) -> None:
+    (entry,) = api.add(PLANS)
+    options = {"watermark": {**WATERMARK, "text": text}}
+    assert api.export(entry, imageOptions=options).status_code == 200
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -110,6 +117,9 @@ def test_a_file_is_named_as_the_entry_and_has_no_charset(api: Api) -> None:
         {"part": "Image", "imageOptions": {"watermark": {"text": "x" * 101}}},
         {"part": "Image", "imageOptions": {"watermark": {"text": "ok \U0001f600"}}},
         {"part": "Image", "imageOptions": {"watermark": {"text": "\u2b50"}}},
+        {"part": "Image", "imageOptions": {"watermark": {"text": "with \u2764"}}},
+        {"part": "Image", "imageOptions": {"watermark": {"text": "\u2611 read"}}},
+        {"part": "Image", "imageOptions": {"watermark": {"text": "1\u20e3"}}},
         {"part": "Image", "imageOptions": {"watermark": {**WATERMARK, "position": "Left"}}},
         {"part": "Image", "imageOptions": {"watermark": {**WATERMARK, "rotationAngle": 361}}},
         {"part": "Image", "imageOptions": {"watermark": {**WATERMARK, "pageSpanPercentage": 0}}},

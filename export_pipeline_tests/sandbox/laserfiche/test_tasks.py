@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from export_pipeline.sandbox import SteppedClock
@@ -103,14 +105,19 @@ def test_an_entry_may_misbehave(
     assert statuses == [first, second]
 
 
-def test_an_account_may_be_allowed_one_long_operation(
-    start_api: StartApi, clock: SteppedClock
+@pytest.mark.parametrize("limits", [{"pace": "documented"}, {"long_operations": 1}])
+def test_an_account_has_one_long_operation_of_whatever_kind(
+    start_api: StartApi, clock: SteppedClock, limits: dict[str, Any]
 ) -> None:
-    api = start_api(clock, long_operations=1)
+    api = start_api(clock, **limits)
     (entry,) = api.add(SLOW)
-    api.start(entry)
-    body = {"part": "Image"}
-    refused = api.call("POST", f"/Entries/{entry}/ExportAsync", body)
-    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "1")
-    clock.advance(100)
-    assert api.call("POST", f"/Entries/{entry}/ExportAsync", body).status_code == 202
+    export = (f"/Entries/{entry}/ExportAsync", {"part": "Image"})
+    search = ("/Searches/SearchAsync", {"searchCommand": '{LF:Name="*"}'})
+    for running in (export, search):
+        assert api.call("POST", *running).status_code == 202
+        for other in (export, search):
+            refused = api.call("POST", *other)
+            assert (refused.status_code, refused.headers["Retry-After"]) == (429, "1")
+        clock.advance(100)
+    assert api.call("POST", *export).status_code == 202
+    assert api.stats()["limited"] == {"long_operations": 4}

@@ -14,14 +14,14 @@ from export_pipeline.ledger.schema import scans
 from export_pipeline.vendors.cloudconvert.discovery import Look, discover, missed
 from export_pipeline.vendors.cloudconvert.options import Found
 from export_pipeline_tests.vendors.cloudconvert.bench import DAY_SECONDS
-from export_pipeline_tests.vendors.cloudconvert.home import Home, home_of
+from export_pipeline_tests.vendors.cloudconvert.home import CloudConvertHome, home_of
 from export_pipeline_tests.vendors.transport import answer
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Iterator[Home]:
+def home(tmp_path: Path) -> Iterator[CloudConvertHome]:
     with home_of(tmp_path) as made:
         made.call("DELETE", "/v2/jobs/x")
         for job in made.sandbox.addresses["examples"]["cloudconvert"]["jobs"]:
@@ -29,7 +29,7 @@ def home(tmp_path: Path) -> Iterator[Home]:
         yield made
 
 
-def found(home: Home, what: Found = Found.JOBS) -> Look:
+def found(home: CloudConvertHome, what: Found = Found.JOBS) -> Look:
     vendor = home.vendor
 
     async def look() -> Look:
@@ -43,19 +43,19 @@ def found(home: Home, what: Found = Found.JOBS) -> Look:
     return asyncio.run(look())
 
 
-def registered(home: Home) -> dict[str, tuple[str, float | None]]:
+def registered(home: CloudConvertHome) -> dict[str, tuple[str, float | None]]:
     with home.ledger.read() as tx:
         rows = tx.all(sa.select(scans.c.scan, scans.c.details, scans.c.expires_at))
     return {row.scan: (row.details["kind"], row.expires_at) for row in rows}
 
 
-def clear(home: Home) -> None:
+def clear(home: CloudConvertHome) -> None:
     """Let the vendor have none of the bench's own jobs."""
     for job in home.scans:
         home.call("DELETE", f"/v2/jobs/{job}")
 
 
-def test_every_job_of_every_page_is_registered_with_its_end(home: Home) -> None:
+def test_every_job_of_every_page_is_registered_with_its_end(home: CloudConvertHome) -> None:
     clear(home)
     specs = [{"files": [{"filename": "a"}], "age_seconds": 60.0 * n} for n in range(1, 206)]
     jobs = [one["id"] for one in home.made_jobs(*specs)]
@@ -67,17 +67,20 @@ def test_every_job_of_every_page_is_registered_with_its_end(home: Home) -> None:
     assert home.stats()["calls"]["list"] == 3
 
 
-def test_a_later_look_finds_what_is_new_and_leaves_the_list_where_it_is_old(home: Home) -> None:
-    specs = [{"files": [{"filename": "a"}], "age_seconds": 7200.0} for _ in range(200)]
-    home.made_jobs(*specs)
+def test_a_job_that_took_long_is_found_behind_pages_of_quick_ones(home: CloudConvertHome) -> None:
+    """Lists come by when jobs began: a look left them at a page whose jobs had ended long ago."""
+    clear(home)
     found(home)
-    before = home.stats()["calls"]["list"]
-    home.made(["new.txt"])
+    home.clock.advance(4 * 3600)
+    found(home)
+    quick = {"files": [{"filename": "a"}], "age_seconds": 3 * 3600.0}
+    long = {"files": [{"filename": "b"}], "age_seconds": 600.0, "took_seconds": 5 * 3600.0}
+    *_, made = home.made_jobs(*[quick] * 200, long)
     assert found(home) == Look(1)
-    assert home.stats()["calls"]["list"] == before + 1
+    assert registered(home).keys() == {made["id"]}
 
 
-def test_jobs_that_failed_or_that_orders_made_are_left_out(home: Home) -> None:
+def test_jobs_that_failed_or_that_orders_made_are_left_out(home: CloudConvertHome) -> None:
     clear(home)
     home.made([], error="broken")
     home.made(["a.txt"], tag="export-pipeline-" + "0" * 32)
@@ -85,20 +88,20 @@ def test_jobs_that_failed_or_that_orders_made_are_left_out(home: Home) -> None:
     assert registered(home) == {}
 
 
-def test_our_own_exports_are_never_found(home: Home) -> None:
+def test_our_own_exports_are_never_found(home: CloudConvertHome) -> None:
     home.settle({"scan": home.scans[1]})
     found(home)
     assert registered(home).keys() == set(home.scans)
 
 
-def test_only_jobs_of_a_tag_are_found_where_one_is_set(home: Home) -> None:
+def test_only_jobs_of_a_tag_are_found_where_one_is_set(home: CloudConvertHome) -> None:
     mine = home.made(["a.txt"], tag="a/../b&c=d")
     home.vendor = home.make_vendor(EXPORT_CLOUDCONVERT_DISCOVER_TAG="a/../b&c=d")
     assert found(home) == Look(1)
     assert registered(home).keys() == {mine}
 
 
-def test_of_tasks_those_are_found_that_no_job_and_no_export_is(home: Home) -> None:
+def test_of_tasks_those_are_found_that_no_job_and_no_export_is(home: CloudConvertHome) -> None:
     body = {"file": "dGV4dA==", "filename": "alone.txt"}
     alone = home.call("POST", "/v2/import/base64", body).json()["data"]["id"]
     home.call("POST", "/v2/export/url", {"input": alone})
@@ -111,7 +114,7 @@ def test_of_tasks_those_are_found_that_no_job_and_no_export_is(home: Home) -> No
     assert home.payload(scan) == {"files/alone.txt": b"text"}
 
 
-def test_a_look_that_fails_keeps_its_place(home: Home) -> None:
+def test_a_look_that_fails_keeps_its_place(home: CloudConvertHome) -> None:
     home.made_jobs(*[{"files": [{"filename": "a"}]} for _ in range(150)])
     home.planned.extend([answer(503)])
     with pytest.raises(VendorError):

@@ -16,15 +16,15 @@ JOB = "6559c281-ed85-4728-80db-414561c631e9"
 @pytest.mark.parametrize(
     ("line", "scan", "details"),
     [
-        ({"scan": JOB}, JOB, {"kind": "job"}),
-        ({"scan": f" {JOB.upper()} "}, JOB, {"kind": "job"}),
+        ({"scan": JOB}, JOB, {}),
+        ({"scan": f" {JOB.upper()} ", "kind": "job"}, JOB, {"kind": "job"}),
         ({"scan": JOB, "kind": "task"}, JOB, {"kind": "task"}),
         ({"scan": "a/../b", "kind": "Tag"}, "tag:a/../b", {"kind": "tag"}),
         ({"scan": "tag:mine"}, "tag:mine", {"kind": "tag"}),
         (
             {"scan": JOB, "delivery": "url", "inline": "true", "archive_multiple_files": "1"},
             JOB,
-            {"kind": "job", "delivery": "url", "inline": True, "archive_multiple_files": True},
+            {"delivery": "url", "inline": True, "archive_multiple_files": True},
         ),
     ],
 )

@@ -98,8 +98,9 @@ def export(operation: str, **changes: Any) -> Any:
 @pytest.mark.parametrize("operation", ARGUMENTS)
 @pytest.mark.parametrize("task", [TASK, [TASK, "another"]])
 def test_every_argument_is_sent_as_the_seed_names_it(operation: str, task: object) -> None:
-    sent = export(operation, input=task).to_task()
-    assert sent == {"operation": operation, "input": task, **ARGUMENTS[operation]}
+    made = export(operation, input=task)
+    assert made.arguments() == {"input": task, **ARGUMENTS[operation]}
+    assert made.to_task() == {"operation": operation, **made.arguments()}
 
 
 @pytest.mark.parametrize("operation", ARGUMENTS)
@@ -141,26 +142,17 @@ def test_what_the_vendor_would_refuse_is_named(
     assert not [one for one in SECRETS.get(operation, ()) if one in str(caught.value)]
 
 
+@pytest.mark.parametrize("number", ["%d", "%03d", "%5d"])
 @pytest.mark.parametrize(("operation", "name", "prefix", "numbers"), SEVERAL)
-def test_names_are_checked_against_the_number_of_files(
-    operation: str, name: str, prefix: str, numbers: bool
+def test_a_folder_in_whose_name_the_vendor_would_put_a_number_is_refused(
+    operation: str, name: str, prefix: str, numbers: bool, number: str
 ) -> None:
-    export(operation, **{name: "one.pdf"}).require_names(1)
-    export(operation, **{name: None}).require_names(2)
-    export(operation, **{name: None, prefix: "folder/"}).require_names(2)
-    with pytest.raises(ValueError, match=f"{name}: "):
-        export(operation, **{name: "one.pdf"}).require_names(2)
-    numbered = export(operation, **{name: "one-%d.pdf"})
-    if numbers:
-        numbered.require_names(2)
-    else:
-        with pytest.raises(ValueError, match=f"use {prefix}"):
-            numbered.require_names(2)
-
-
-def test_an_upload_takes_one_file() -> None:
-    with pytest.raises(ValueError, match="one name for 2 files"):
-        export("export/upload").require_names(2)
+    arguments = {**ARGUMENTS[operation], name: f"team-{number}/.incoming/order/files/a.txt"}
+    if not numbers:
+        assert read_loan(Loan("key", operation, arguments), TASK).name == arguments[name]
+        return
+    with pytest.raises(ConfigError, match=f"{name}: CloudConvert puts a number for {number},"):
+        read_loan(Loan("key", operation, arguments), TASK)
 
 
 @pytest.mark.parametrize(("operation", "name", "prefix", "numbers"), SEVERAL)

@@ -13,9 +13,9 @@ from export_pipeline.errors import BadInput, ConfigError
 from export_pipeline.ledger import inbox
 from export_pipeline.ledger.rows import ScanState
 from export_pipeline.vendors.cloudconvert.options import CloudConvertAccount
-from export_pipeline.vendors.cloudconvert.signing import CloudConvertSigned
+from export_pipeline.vendors.cloudconvert.signatures import CloudConvertSigned
 from export_pipeline.workflow.completion import read_completions
-from export_pipeline_tests.vendors.cloudconvert.home import Home, home_of
+from export_pipeline_tests.vendors.cloudconvert.home import CloudConvertHome, home_of
 
 LATE_SECONDS = 3600
 VECTOR = ("cloudconvert", "90sffs0d8fs0f9sf0")
@@ -24,7 +24,7 @@ VECTOR_SIGNATURE = "5c4c0691bce8a1a2af738b7073fe0627e792734813358c5f88a658819dd0
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Iterator[Home]:
+def home(tmp_path: Path) -> Iterator[CloudConvertHome]:
     with home_of(tmp_path) as made:
         made.store.signs = False
         yield made
@@ -41,7 +41,9 @@ def signature(body: bytes, secret: str) -> str:
     return hmac.new(secret.encode(), body, "sha256").hexdigest()
 
 
-def post(home: Home, url: str, event: dict[str, Any], given: str | None = None) -> httpx.Response:
+def post(
+    home: CloudConvertHome, url: str, event: dict[str, Any], given: str | None = None
+) -> httpx.Response:
     body = json.dumps(event).encode()
     secret = home.sandbox.addresses["cloudconvert_webhook_secret"]
     headers = {"CloudConvert-Signature": given or signature(body, secret)}
@@ -77,28 +79,30 @@ def test_a_hostile_signature_is_wrong_and_breaks_nothing(given: str) -> None:
     assert not signed(secret).is_genuine("other", {"CloudConvert-Signature": given}, body.encode())
 
 
-def test_a_webhook_completes_its_order_and_nobody_asks(home: Home) -> None:
+def test_a_webhook_completes_its_order_and_nobody_asks(home: CloudConvertHome) -> None:
     home.polls = False
     with home.receiving():
-        scans = home.settle({"scan": home.made(["a.txt"])}, {"scan": home.made(["b.txt", "c.txt"])})
-        assert {one.state for one in scans} == {ScanState.ARCHIVED}
-        # The job of the scan, ours for its URLs; a webhook keeps none that opens anything.
-        assert home.stats()["calls"] == {"get": 4, "create": 2, "file": 3}
+        (scan,) = home.go_on([home.conversion()])
+        assert scan.state == ScanState.ARCHIVED
+        # The job for its URL; a webhook keeps none that opens anything.
+        assert home.stats()["calls"] == {"create": 1, "upload": 1, "get": 1, "file": 1}
 
 
-def test_a_webhook_ends_an_order_whose_file_was_written_by_lent_credentials(home: Home) -> None:
+def test_a_webhook_ends_an_order_whose_file_was_written_by_lent_credentials(
+    home: CloudConvertHome,
+) -> None:
     home.polls, home.store.lends = False, True
     with home.receiving():
-        (scan,) = home.settle({"scan": home.made(["a.txt"])})
-    assert home.payload(scan) == {"files/a.txt": b"the text of a.txt"}
-    assert home.stats()["calls"] == {"get": 1, "create": 1}
+        (scan,) = home.go_on([home.conversion()])
+    assert home.payload(scan).keys() == {"files/pdf_report.pdf"}
+    assert home.stats()["calls"] == {"create": 1, "upload": 1}
 
 
-def test_a_webhook_that_comes_after_the_poll_changes_nothing(home: Home) -> None:
+def test_a_webhook_that_comes_after_the_poll_changes_nothing(home: CloudConvertHome) -> None:
     home.faults(webhook=["late"])
     home.stuck = 1  # until it is sent
     with home.receiving():
-        (scan,) = home.settle({"scan": home.made(["a.txt"])})
+        (scan,) = home.go_on([home.conversion()])
         assert scan.state == ScanState.ARCHIVED
         home.stuck = 0
         home.clock.advance(LATE_SECONDS)
@@ -109,10 +113,12 @@ def test_a_webhook_that_comes_after_the_poll_changes_nothing(home: Home) -> None
 
 
 @pytest.mark.parametrize("fault", ["twice", "lost", "wrong_signature"])
-def test_a_webhook_that_comes_twice_or_never_changes_nothing(home: Home, fault: str) -> None:
+def test_a_webhook_that_comes_twice_or_never_changes_nothing(
+    home: CloudConvertHome, fault: str
+) -> None:
     home.faults(webhook=[fault])
     with home.receiving() as url:
-        (scan,) = home.settle({"scan": home.made(["a.txt"])})
+        (scan,) = home.go_on([home.conversion()])
         assert scan.state == ScanState.ARCHIVED
         assert home.orders(scan) == len(home.ours()) == 1
         metrics = httpx.get(f"{url}/metrics", trust_env=False).text
@@ -120,17 +126,17 @@ def test_a_webhook_that_comes_twice_or_never_changes_nothing(home: Home, fault: 
     assert (refused in metrics) == (fault == "wrong_signature")
 
 
-def test_a_failed_job_is_told_by_webhook_too(home: Home) -> None:
+def test_a_failed_job_is_told_by_webhook_too(home: CloudConvertHome) -> None:
     home.polls = False
     home.faults(export=["fails"])
     with home.receiving():
-        (scan,) = home.settle({"scan": home.made(["a.txt"])})
+        (scan,) = home.go_on([home.conversion()])
     assert scan.state == ScanState.ARCHIVED
     assert home.orders(scan) == 2
     assert "failed attempt 1: task one (export/url)" in home.history(scan)
 
 
-def test_a_finished_job_of_the_team_is_registered_and_ordered(home: Home) -> None:
+def test_a_finished_job_of_the_team_is_registered_and_ordered(home: CloudConvertHome) -> None:
     job = home.made(["a.txt"])
     with home.receiving() as url:
         assert post(home, url, finished(job)).status_code == 200
@@ -138,14 +144,14 @@ def test_a_finished_job_of_the_team_is_registered_and_ordered(home: Home) -> Non
     assert (scan.scan, scan.state) == (job, ScanState.ARCHIVED)
 
 
-def test_a_job_of_ours_is_never_registered_as_a_scan(home: Home) -> None:
+def test_a_job_of_ours_is_never_registered_as_a_scan(home: CloudConvertHome) -> None:
     with home.receiving() as url:
         for tag in ("export-pipeline-" + "0" * 32, "export-pipeline-of-another-release"):
             assert post(home, url, finished(home.made(["a.txt"]), tag)).status_code == 200
         assert home.read_letters() == []
 
 
-def test_a_webhook_that_is_replayed_orders_nothing_again(home: Home) -> None:
+def test_a_webhook_that_is_replayed_orders_nothing_again(home: CloudConvertHome) -> None:
     event = finished(home.made(["a.txt"]))
     with home.receiving() as url:
         for _ in range(3):
@@ -156,9 +162,31 @@ def test_a_webhook_that_is_replayed_orders_nothing_again(home: Home) -> None:
         assert home.read_letters() == []
 
 
+def test_of_a_webhook_only_what_is_read_of_it_is_kept(home: CloudConvertHome) -> None:
+    """A task's arguments may be told with it, and with them what was lent to it (FACTS 4.3)."""
+    told = {"access_key_id": "AK", "secret_access_key": "k3y", "session_token": "t0ken"}
+    told |= {"sas_token": "sv=1&sig=s1g", "private_key": "p3m", "password": "pa55"}
+    inner = {"payload": told, "headers": {"authorization": "b3arer"}, "url": "https://h/p?sig=s1g"}
+    file = {"filename": "a.txt", "size": 3, "url": "https://storage/t/a.txt?temp_url_sig=s1g"}
+    form = {"url": "https://upload/t", "parameters": {"signature": "f0rm"}}
+    task = {**inner, "id": "t", "name": "one", "operation": "export/s3", "status": "error"}
+    task |= {"message": "PUT https://u:p@h/k?sig=s1g failed", "depends_on_tasks": [inner]}
+    task |= {"result": {"files": [file], "form": form}}
+    event = {"event": "job.failed", "job": {"id": "j", "tag": None, "tasks": [task], **inner}}
+    with home.receiving() as url:
+        for one in (event, {"event": "job.created", "job": {"tasks": [task]}}):
+            assert post(home, url, one).status_code == 200
+    first, second = home.look(inbox.unhandled, "cloudconvert", inbox.SCANS, 9)
+    file["url"], task["message"] = "https://storage/t/a.txt", "PUT https://h/k"
+    read = {name: task[name] for name in ("id", "name", "operation", "status", "message")}
+    kept = {"id": "j", "tasks": [{**read, "result": {"files": [file]}}]}
+    assert json.loads(first.body) == {"event": "job.failed", "job": kept}
+    assert json.loads(second.body) == {"event": "job.created"}
+
+
 @pytest.mark.parametrize("changes", [{"DISCOVER": "tasks"}, {"DISCOVER_TAG": "mine"}])
 def test_jobs_that_are_not_to_be_discovered_are_not_registered(
-    home: Home, changes: dict[str, str]
+    home: CloudConvertHome, changes: dict[str, str]
 ) -> None:
     variables = {f"EXPORT_CLOUDCONVERT_{name}": value for name, value in changes.items()}
     with home.receiving(**variables) as url:
@@ -167,16 +195,16 @@ def test_jobs_that_are_not_to_be_discovered_are_not_registered(
 
 
 @pytest.mark.parametrize("status", ["503", "200", "403"])
-def test_a_wrong_signature_is_answered_as_it_is_set(home: Home, status: str) -> None:
+def test_a_wrong_signature_is_answered_as_it_is_set(home: CloudConvertHome, status: str) -> None:
     home.vendor = home.make_vendor(EXPORT_CLOUDCONVERT_REJECT=status)
     with home.receiving() as url:
         assert post(home, url, finished("x"), given="0" * 64).status_code == int(status)
     assert home.read_letters() == []
 
 
-def test_a_wrong_signature_is_never_answered_410(home: Home) -> None:
+def test_a_wrong_signature_is_never_answered_410(home: CloudConvertHome) -> None:
     with pytest.raises(ConfigError, match="turns the webhook off for good"):
-        home.make_vendor(EXPORT_CLOUDCONVERT_REJECT="410")
+        home.make_vendor(EXPORT_CLOUDCONVERT_REJECT="410").require("default")
 
 
 @pytest.mark.parametrize(
@@ -188,7 +216,7 @@ def test_a_wrong_signature_is_never_answered_410(home: Home) -> None:
     ],
 )
 def test_a_body_that_is_not_as_documented_ends_no_order(
-    home: Home, body: bytes, reason: str
+    home: CloudConvertHome, body: bytes, reason: str
 ) -> None:
     with pytest.raises(BadInput, match=reason):
         home.vendor.read_completion(body, {})

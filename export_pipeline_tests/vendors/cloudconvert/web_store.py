@@ -10,14 +10,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from export_pipeline.archive.layout import INCOMING
 from export_pipeline.errors import AlreadyExists
 from export_pipeline.storage.local import LocalStore
-from export_pipeline.storage.store import Capabilities, StoredObject, UploadTarget, pieces
+from export_pipeline.storage.store import Capabilities, UploadTarget, pieces
 from export_pipeline_tests.servers.receiver import running
 
 SIGNATURE = "a-signature-that-no-text-may-show"
-LENT_FOLDER = "written-by-lent-credentials"
 LENT = "a-credential-that-was-lent"
 
 
@@ -34,7 +32,7 @@ class WebStore(LocalStore):
     def capabilities(self) -> Capabilities:
         return replace(super().capabilities, signs_uploads=self.signs, signs_downloads=self.signs)
 
-    def sign_upload(self, key: str, *, seconds: float) -> UploadTarget | None:
+    def sign_upload(self, key: str, *, seconds: float, typed: bool = True) -> UploadTarget | None:
         target = UploadTarget("PUT", self._url(key), (("If-None-Match", "*"),))
         return target if self.signs else None
 
@@ -46,19 +44,8 @@ class WebStore(LocalStore):
         lent = {"url": f"{self.base_url}/{key}", "headers": headers}
         return ("export/upload", lent) if self.lends else None
 
-    async def copy(self, source: str, target: str) -> StoredObject:
-        return await super().copy(on_disk(source), target)
-
-    async def delete(self, key: str) -> None:
-        await super().delete(on_disk(key))
-
     def _url(self, key: str) -> str:
         return f"{self.base_url}/{key}?signature={SIGNATURE}"
-
-
-def on_disk(key: str) -> str:
-    """The key on a disk, which has files of its own below `.incoming/`."""
-    return f"{LENT_FOLDER}/{key.removeprefix(INCOMING)}" if key.startswith(INCOMING) else key
 
 
 @contextmanager
@@ -66,7 +53,7 @@ def web_store(root: Path) -> Iterator[WebStore]:
     disk = LocalStore(root)
 
     async def answer(request: Request) -> Response:
-        key = on_disk(request.path_params["key"])
+        key = request.path_params["key"]
         is_signed = request.query_params.get("signature") == SIGNATURE
         if not is_signed and request.headers.get("authorization") != LENT:
             return Response(status_code=403)

@@ -1,29 +1,21 @@
 """Copyleaks connected to its sandbox, with a ledger of its own."""
 
 import os
-from collections import deque
 from collections.abc import Sequence
-from pathlib import Path
 
-import httpx
 import sqlalchemy as sa
 
 from export_pipeline.ledger import tokens
-from export_pipeline.ledger.database import sqlite_url
-from export_pipeline.ledger.home import make_ledger
 from export_pipeline.ledger.rows import Order, Scan
 from export_pipeline.ledger.schema import quotas
-from export_pipeline.sandbox import Sandbox, ScanSpec, SteppedClock
-from export_pipeline.settings import Settings
+from export_pipeline.sandbox import Sandbox, ScanSpec
 from export_pipeline.storage.store import UploadTarget
 from export_pipeline.vendors.copyleaks.exports import Copyleaks
-from export_pipeline.vendors.http import make_client
 from export_pipeline.vendors.vendor import Placement
 from export_pipeline_tests.vendors import rows
-from export_pipeline_tests.vendors.transport import Interposed, Planned
+from export_pipeline_tests.vendors.bench import SandboxBench
 
 BEYOND_A_TOKEN_SECONDS = 49 * 3600
-LOGIN_PATH = "/account/login/api"
 UPLOAD = "upload-token-5b1e"
 SIGNATURE = "signature-77aa31"
 HEADER = "header-secret-c0ffee"
@@ -55,18 +47,11 @@ def target(name: str) -> UploadTarget:
     return UploadTarget("PUT", url, (("X-Export-Key", HEADER),))
 
 
-class CopyleaksBench:
+class CopyleaksBench(SandboxBench[Copyleaks]):
+    make = Copyleaks
+    environment = environment
+    login_path = "/account/login/api"
     scans = ("essay-1", "essay-2")
-
-    def __init__(self, home: Path, sandbox: Sandbox, clock: SteppedClock) -> None:
-        self.planned: deque[Planned] = deque()
-        self.planned_logins: deque[Planned] = deque()
-        self.sandbox = sandbox
-        self._clock = clock
-        self.environment = {**environment(sandbox), "EXPORT_PIPELINE_HOME": str(home)}
-        self.settings = Settings.from_env(self.environment)
-        self.ledger = make_ledger(sqlite_url(home))
-        self.vendor = Copyleaks(self.settings, self.ledger, http=self._http)
 
     @property
     def secrets(self) -> Sequence[str]:
@@ -99,28 +84,21 @@ class CopyleaksBench:
         return self.placement("deleted", at_vendor=False)
 
     def add(self, spec: ScanSpec) -> None:
-        url = self.sandbox.addresses["copyleaks_control"] + "/scans"
-        httpx.post(url, json=[spec.to_json()]).raise_for_status()
+        self.control("POST", "/scans", [spec.to_json()])
 
     def arrived(self) -> list[tuple[str, str]]:
-        return [(order["scan"], order["export"]) for order in self.sandbox.stats()["orders"]]
+        return [(order["scan"], order["export"]) for order in self.stats()["orders"]]
 
     def refuse_tokens(self) -> None:
-        self._clock.advance(BEYOND_A_TOKEN_SECONDS)
+        self.clock.advance(BEYOND_A_TOKEN_SECONDS)
 
     def forget_quotas(self) -> None:
         with self.ledger.write() as tx:
             tx.run(sa.delete(quotas))
 
     def logins(self) -> int:
-        return int(self.sandbox.stats()["logins"])
-
-    async def close(self) -> None:
-        await self.vendor.aclose()
+        return int(self.stats()["logins"])
 
     def process_environment(self) -> dict[str, str]:
-        return {**os.environ, **self.environment}
-
-    def _http(self) -> httpx.AsyncClient:
-        transport = Interposed(self.planned, logins=self.planned_logins, login_path=LOGIN_PATH)
-        return make_client(transport)
+        home = {"EXPORT_PIPELINE_HOME": str(self.folder)}
+        return {**os.environ, **environment(self.sandbox), **home}

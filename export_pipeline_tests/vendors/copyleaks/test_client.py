@@ -10,7 +10,7 @@ from export_pipeline.errors import OrderRefused, ScanGone, TurnMissed, VendorUna
 from export_pipeline.ledger import leases, quotas
 from export_pipeline.sandbox import ScanSpec
 from export_pipeline.settings import Settings
-from export_pipeline.vendors.copyleaks import client
+from export_pipeline.vendors import channel
 from export_pipeline.vendors.copyleaks.client import refused_kinds
 from export_pipeline.vendors.copyleaks.exports import Copyleaks
 from export_pipeline.vendors.copyleaks.login import LOGINS
@@ -72,7 +72,7 @@ def test_the_login_of_a_dead_process_is_taken_over(bench: CopyleaksBench) -> Non
 def test_an_order_is_given_back_when_a_login_elsewhere_takes_too_long(
     bench: CopyleaksBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "WHOLE_SECONDS", 0.1)
+    monkeypatch.setattr(channel, "WHOLE_SECONDS", 0.1)
     with bench.ledger.write() as tx:
         leases.acquire(tx, "login/copyleaks/default", "a slow process", LEASE_SECONDS)
     error = failing(bench, bench.placement())
@@ -130,7 +130,7 @@ def test_nothing_is_sent_on_a_turn_that_has_passed(bench: CopyleaksBench) -> Non
 
 def test_a_token_of_another_key_is_not_used(bench: CopyleaksBench) -> None:
     place(bench, bench.placement())
-    other = {**bench.environment, "EXPORT_COPYLEAKS_KEY": "another-key"}
+    other = {**bench.process_environment(), "EXPORT_COPYLEAKS_KEY": "another-key"}
     bench.vendor = Copyleaks(Settings.from_env(other), bench.ledger)
     error = failing(bench, bench.placement())
     assert "invalid_credentials" in str(error)

@@ -145,7 +145,7 @@ def test_exports_per_minute_are_the_first_quota(vendor: Vendor) -> None:
 def test_an_unknown_artifact_in_the_settings_is_named(tmp_path: Path) -> None:
     settings = Settings.from_env({"EXPORT_COPYLEAKS_ARTIFACTS": "pdf,overview"}, tmp_path)
     with pytest.raises(ConfigError, match="'pdf' is no artifact: use results"):
-        Copyleaks(settings, Ledger(sqlite_url(tmp_path)))
+        Copyleaks(settings, Ledger(sqlite_url(tmp_path))).require("default")
 
 
 def test_an_account_without_credentials_says_what_to_set(vendor: Vendor) -> None:

@@ -1,31 +1,21 @@
 """HookBridge connected to its sandbox, with a ledger of its own."""
 
-import asyncio
-from collections import deque
 from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import httpx
 
-from export_pipeline.ledger.database import sqlite_url
-from export_pipeline.ledger.home import make_ledger
 from export_pipeline.ledger.rows import Artifact, Order
-from export_pipeline.sandbox import Sandbox, SteppedClock
-from export_pipeline.settings import Settings
-from export_pipeline.storage.store import UploadTarget
+from export_pipeline.sandbox import Sandbox
 from export_pipeline.vendors.hookbridge.artifacts import FILE
 from export_pipeline.vendors.hookbridge.exports import HookBridge
 from export_pipeline.vendors.hookbridge.models import Export
-from export_pipeline.vendors.http import make_client
 from export_pipeline.vendors.vendor import Placement
 from export_pipeline_tests.vendors import rows
-from export_pipeline_tests.vendors.transport import Interposed, Planned
+from export_pipeline_tests.vendors.bench import NOWHERE, SandboxBench
 
 UNKNOWN_EXPORT = "01935abc-def0-7123-8567-890abcdef012"
 BEYOND_AN_EXPORT_SECONDS = 8 * 24 * 3600
-NOWHERE = UploadTarget("POST", "http://127.0.0.1:9/completed")
 
 
 def environment(sandbox: Sandbox) -> dict[str, str]:
@@ -37,32 +27,14 @@ def environment(sandbox: Sandbox) -> dict[str, str]:
     }
 
 
-async def _hurry(seconds: float) -> None:
-    await asyncio.sleep(min(seconds, 0.01))
-
-
-class HookBridgeBench:
+class HookBridgeBench(SandboxBench[HookBridge]):
     scans = ("2023-11-10", "2023-11-11")
-
-    def __init__(self, home: Path, sandbox: Sandbox, clock: SteppedClock) -> None:
-        self.planned: deque[Planned] = deque()
-        self.sandbox = sandbox
-        self.clock = clock
-        self.settings = Settings.from_env(environment(sandbox), home)
-        self.ledger = make_ledger(sqlite_url(home))
-        self.vendor = self.make_vendor()
-
-    def make_vendor(self, **variables: str) -> HookBridge:
-        """The vendor with variables beside those of the sandbox."""
-        given = {**self.settings.vendor_variables, **variables}
-        settings = self.settings.model_copy(update={"vendor_variables": given})
-        return HookBridge(
-            settings, self.ledger, http=self._http, clock=self.clock.now, sleep=_hurry
-        )
+    make = HookBridge
+    environment = environment
 
     @property
     def key(self) -> str:
-        return str(self.sandbox.addresses["hookbridge_key"])
+        return str(self.addresses["hookbridge_key"])
 
     @property
     def secrets(self) -> Sequence[str]:
@@ -113,7 +85,7 @@ class HookBridgeBench:
 
     def whole_file(self, order: Order, _: Artifact) -> bytes:
         answer = self.call("GET", f"/v1/exports/{order.vendor_order}/download")
-        return httpx.get(answer.headers["Location"], trust_env=False).content
+        return self.download(answer.headers["Location"])
 
     def made(self, *traits: str, age_seconds: float = 60, **filters: str) -> str:
         """The id of an export that somebody else made."""
@@ -122,34 +94,9 @@ class HookBridgeBench:
         (export_id,) = self.control("POST", "/exports", [body]).json()["ids"]
         return str(export_id)
 
-    def faults(self, **faults: list[str]) -> None:
-        self.control("POST", "/faults", faults)
-
-    def stats(self) -> dict[str, Any]:
-        return self.sandbox.stats("hookbridge")
-
     def call(self, method: str, path: str) -> httpx.Response:
         """A call as any other client makes it."""
-        url = self.sandbox.addresses["hookbridge"] + path
-        headers = {"Authorization": f"Bearer {self.key}"}
-        return httpx.request(method, url, headers=headers, trust_env=False)
-
-    def control(self, method: str, path: str, body: Any = None) -> httpx.Response:
-        url = self.sandbox.addresses["hookbridge_control"] + path
-        answer = httpx.request(method, url, json=body, trust_env=False)
-        assert answer.is_success, answer.text
-        return answer
-
-    async def close(self) -> None:
-        await self.vendor.aclose()
-
-    def _http(self) -> httpx.AsyncClient:
-        return make_client(Interposed(self.planned))
-
-
-def again(placement: Placement, **changes: Any) -> Placement:
-    """The placement with another order, e.g. of another attempt."""
-    return replace(placement, order=replace(placement.order, **changes))
+        return self.request(method, self.addresses["hookbridge"] + path, self.key)
 
 
 def _scan_id(created: dict[str, Any]) -> str:

@@ -18,10 +18,7 @@ from export_pipeline.vendors.hookbridge.client import DELETE_PAUSES
 from export_pipeline.vendors.hookbridge.exports import HookBridge
 from export_pipeline.vendors.vendor import Availability, Vendor
 from export_pipeline_tests.vendors.conformance import shows_no_secret
-from export_pipeline_tests.vendors.hookbridge.bench import (
-    UNKNOWN_EXPORT,
-    HookBridgeBench,
-)
+from export_pipeline_tests.vendors.hookbridge.bench import UNKNOWN_EXPORT, HookBridgeBench
 from export_pipeline_tests.vendors.pulled import asked, placed, pull, ready
 from export_pipeline_tests.vendors.rows import artifact, order, scan
 from export_pipeline_tests.vendors.transport import answer, echoes
@@ -242,7 +239,8 @@ class TestDeletingWhatIsArchived:
         async def later(_: float) -> None:
             bench.end()
 
-        monkeypatch.setattr(bench.vendor.client("default"), "_sleep", later)
+        monkeypatch.setattr(bench, "sleep", later)
+        bench.vendor = bench.make_vendor()
         delete(bench, made)
         assert bench.stats()["deleted"] == [made.vendor_order]
 
@@ -279,7 +277,7 @@ def test_a_key_that_no_header_can_carry_is_named_and_not_shown(
     bench: HookBridgeBench, key: str
 ) -> None:
     with pytest.raises(ConfigError, match=r"^EXPORT_HOOKBRIDGE_KEY: no key") as caught:
-        bench.make_vendor(EXPORT_HOOKBRIDGE_KEY=key)
+        bench.make_vendor(EXPORT_HOOKBRIDGE_KEY=key).require("default")
     assert "hb_test" not in str(caught.value)
 
 

@@ -52,6 +52,8 @@ def test_the_end_of_an_export_is_kept() -> None:
         ({**DAY, "status": "lost"}, "status: Input should be"),
         ({**DAY, "start_time": "2026-11-21"}, "start_time: without a time zone: end it with Z"),
         ({**DAY, "end_time": "2020-01-01T00:00:00Z"}, "end_time: not after start_time"),
+        ({**DAY, "start_time": "0001-01-01T00:00:00+14:00"}, "start_time: before the year 1"),
+        ({**DAY, "end_time": "9999-12-31T23:59:59-14:00"}, "end_time: before the year 1"),
         ({**DAY, "inbound_endpoint_id": EXPORT}, "inbound_endpoint_id: only of inbound exports"),
         ({"scan": EXPORT, "expires_at": "soon"}, "expires_at: Input should be a valid datetime"),
         ({"scan": EXPORT, "expires_at": "2026-12-01"}, "expires_at: without a time zone"),

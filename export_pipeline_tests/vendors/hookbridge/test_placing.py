@@ -15,12 +15,9 @@ from export_pipeline.errors import (
     VendorUnavailable,
 )
 from export_pipeline.vendors.vendor import Completion
+from export_pipeline_tests.vendors.bench import again
 from export_pipeline_tests.vendors.conformance import failing, place
-from export_pipeline_tests.vendors.hookbridge.bench import (
-    UNKNOWN_EXPORT,
-    HookBridgeBench,
-    again,
-)
+from export_pipeline_tests.vendors.hookbridge.bench import UNKNOWN_EXPORT, HookBridgeBench
 from export_pipeline_tests.vendors.transport import Planned, answer
 
 WINDOW = {"start_time": "2023-11-01T00:00:00Z", "end_time": "2023-11-02T00:00:00Z"}
@@ -231,7 +228,7 @@ def test_an_answer_that_is_not_documented_is_not_taken_for_an_order(
 def test_a_placement_that_takes_too_long_ends_before_its_lease(
     bench: HookBridgeBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("export_pipeline.vendors.hookbridge.exports.WHOLE_SECONDS", 0.05)
+    monkeypatch.setattr("export_pipeline.vendors.channel.WHOLE_SECONDS", 0.05)
 
     async def hang(*_: Any) -> httpx.Response:
         await asyncio.sleep(60)

@@ -10,7 +10,7 @@ from export_pipeline.errors import ConfigError
 from export_pipeline.vendors.hookbridge.details import ExportDetails
 from export_pipeline.vendors.hookbridge.filters import Direction, Filters
 from export_pipeline.vendors.hookbridge.options import HookBridgeOptions
-from export_pipeline.vendors.hookbridge.windows import due, windows
+from export_pipeline.vendors.hookbridge.windows import due, over_until, windows
 from export_pipeline.vendors.options import read_options
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -75,6 +75,23 @@ def test_a_start_that_is_not_over_has_no_window() -> None:
 
 def test_without_a_start_only_yesterday_is_due() -> None:
     assert scans() == ["2026-11-21"]
+
+
+def test_every_day_is_due_since_the_end_of_the_last_window_that_was_registered() -> None:
+    told = options(ZONE="Europe/Berlin")
+    known = over_until(told, NOW - 3 * 86_400)
+    assert known == datetime(2026, 11, 19, tzinfo=BERLIN)
+    found = due(told, NOW, known=known)
+    assert [one.scan[:10] for one in found] == ["2026-11-18", "2026-11-19", "2026-11-20"]
+    assert filters(found[0].scan).start_time == known
+    assert due(told, NOW, known=over_until(told, NOW)) == []
+
+
+@pytest.mark.parametrize("zone", ["America/Los_Angeles", "Asia/Kathmandu", "UTC"])
+def test_another_zone_leaves_no_gap_behind_what_was_registered(zone: str) -> None:
+    known = over_until(options(ZONE="Europe/Berlin"), NOW - 3 * 86_400)
+    first, *_ = due(options(ZONE=zone), NOW, known=known)
+    assert filters(first.scan).start_time <= known
 
 
 def test_with_a_start_every_day_since_is_due() -> None:

@@ -1,36 +1,27 @@
 """Laserfiche connected to its sandbox, with a ledger of its own."""
 
-import asyncio
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import httpx
 import sqlalchemy as sa
 
 from export_pipeline.ledger import tokens
-from export_pipeline.ledger.database import sqlite_url
-from export_pipeline.ledger.home import make_ledger
 from export_pipeline.ledger.rows import Artifact, Order
 from export_pipeline.ledger.schema import quotas
-from export_pipeline.sandbox import Clock, Sandbox, SteppedClock
+from export_pipeline.sandbox import Sandbox
 from export_pipeline.sandbox.laserfiche import EntrySpec
-from export_pipeline.settings import Settings
-from export_pipeline.storage.store import UploadTarget
-from export_pipeline.vendors.http import make_client
 from export_pipeline.vendors.laserfiche.exports import Laserfiche
 from export_pipeline.vendors.laserfiche.login import credential
 from export_pipeline.vendors.vendor import Placement
 from export_pipeline_tests.vendors import rows
-from export_pipeline_tests.vendors.transport import Interposed, Planned
+from export_pipeline_tests.vendors.bench import NOWHERE, SandboxBench
+from export_pipeline_tests.vendors.laserfiche.judged import judged
 
-LOGIN_PATH = "/Token"
 MISSING = "999999"
 LARGE = 60
 """Pages: so many are exported as a task."""
-NOWHERE = UploadTarget("POST", "http://127.0.0.1:9/completed")
 
 
 def environment(sandbox: Sandbox) -> dict[str, str]:
@@ -45,30 +36,11 @@ def environment(sandbox: Sandbox) -> dict[str, str]:
     }
 
 
-async def _hurry(seconds: float) -> None:
-    await asyncio.sleep(min(seconds, 0.01))
-
-
-class LaserficheBench:
+class LaserficheBench(SandboxBench[Laserfiche]):
     scans = ("101", "102")
-
-    def __init__(self, home: Path, sandbox: Sandbox, clock: Clock) -> None:
-        self.planned: deque[Planned] = deque()
-        self.planned_logins: deque[Planned] = deque()
-        self.sandbox = sandbox
-        self.clock = clock
-        self.settings = Settings.from_env(environment(sandbox), home)
-        self.ledger = make_ledger(sqlite_url(home))
-        self.vendor = self.make_vendor()
-        self._raw = httpx.Client(trust_env=False)
-
-    def make_vendor(self, **variables: str) -> Laserfiche:
-        """The vendor with variables in place of those of the sandbox; "" unsets one."""
-        given = {**self.settings.vendor_variables, **variables}
-        settings = self.settings.model_copy(update={"vendor_variables": given})
-        return Laserfiche(
-            settings, self.ledger, http=self._http, clock=self.clock.now, sleep=_hurry
-        )
+    make = Laserfiche
+    environment = environment
+    login_path = "/Token"
 
     @property
     def token(self) -> str | None:
@@ -79,7 +51,7 @@ class LaserficheBench:
 
     @property
     def secrets(self) -> Sequence[str]:
-        password = str(self.sandbox.addresses["laserfiche_password"])
+        password = str(self.addresses["laserfiche_password"])
         return (password, "?sig=", *([self.token] if self.token else []))
 
     def placement(
@@ -123,7 +95,6 @@ class LaserficheBench:
         return [(str(one["entry"]), one["task"]) for one in self.stats()["orders"]]
 
     def end(self) -> None:
-        assert isinstance(self.clock, SteppedClock)
         self.clock.advance(5)
 
     def expire(self) -> None:
@@ -147,21 +118,15 @@ class LaserficheBench:
 
     def whole_file(self, order: Order, _: Artifact) -> bytes:
         (task,) = self.call("GET", f"/Tasks?taskIds={order.vendor_order}").json()["value"]
-        return httpx.get(task["result"]["uri"], trust_env=False).content
+        return self.download(task["result"]["uri"])
+
+    def _http(self) -> httpx.AsyncClient:
+        return judged(super()._http(), str(self.addresses["laserfiche"]))
 
     def add(self, *specs: EntrySpec) -> list[str]:
         """Put entries into the repository; their ids."""
         body = [spec.to_json() for spec in specs]
         return [str(number) for number in self.control("POST", "/entries", body).json()["ids"]]
-
-    def faults(self, **faults: list[str]) -> None:
-        self.control("POST", "/faults", faults)
-
-    def options(self, **options: Any) -> None:
-        self.control("POST", "/options", options)
-
-    def stats(self) -> dict[str, Any]:
-        return self.sandbox.stats("laserfiche")
 
     def start(self, entry: str) -> str:
         """A task of the same token that the vendor's client knows nothing of."""
@@ -170,33 +135,6 @@ class LaserficheBench:
 
     def call(self, method: str, path: str, body: Any = None) -> httpx.Response:
         """A call to the repository with the token that the vendor's client has."""
-        addresses = self.sandbox.addresses
+        addresses = self.addresses
         url = f"{addresses['laserfiche']}/v2/Repositories/{addresses['laserfiche_repository']}"
-        headers = {"Authorization": f"Bearer {self.token}"}
-        return self._raw.request(method, url + path, headers=headers, json=body)
-
-    def control(self, method: str, path: str, body: Any = None) -> httpx.Response:
-        url = self.sandbox.addresses["laserfiche_control"] + path
-        answer = httpx.request(method, url, json=body, trust_env=False)
-        assert answer.is_success, answer.text
-        return answer
-
-    async def close(self) -> None:
-        """Close what the running event loop opened."""
-        await self.vendor.aclose()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._raw.close()
-        self.ledger.close()
-
-    def _http(self) -> httpx.AsyncClient:
-        transport = Interposed(self.planned, logins=self.planned_logins, login_path=LOGIN_PATH)
-        return make_client(transport)
-
-
-def again(placement: Placement, **changes: Any) -> Placement:
-    """The placement with another order, e.g. of another attempt."""
-    return replace(placement, order=replace(placement.order, **changes))
+        return self.request(method, url + path, self.token or "", body)

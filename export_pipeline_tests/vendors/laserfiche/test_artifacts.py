@@ -83,6 +83,16 @@ def test_a_file_is_named_by_format_and_pages(image_format: str, pages: int, name
 
 
 @pytest.mark.parametrize(
+    ("page_range", "name"),
+    [("2", "image.png"), ("2-2", "image.png"), ("9-20", "image.png"), ("2,8", "image.zip")],
+)
+def test_one_page_of_several_is_one_image(page_range: str, name: str) -> None:
+    options = {"pageRange": page_range, "imageOptions": {"format": "PNG"}}
+    (one,) = planned(parts=["Image"], options=options, entry={"pages": 9})
+    assert one.name == name
+
+
+@pytest.mark.parametrize(
     ("extension", "name"),
     [
         ("PDF", "edoc.pdf"),

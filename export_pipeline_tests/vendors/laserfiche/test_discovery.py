@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from export_pipeline.errors import RateLimited, VendorError, VendorUnavailable
+from export_pipeline.errors import RateLimited, TurnMissed, VendorError, VendorUnavailable
 from export_pipeline.sandbox import RealClock, Sandbox, SandboxOptions
 from export_pipeline.sandbox.laserfiche import EntrySpec, LaserficheOptions
 from export_pipeline.vendors.laserfiche.answers import Entry
@@ -21,7 +21,9 @@ from export_pipeline.vendors.laserfiche.discovery import (
     sources,
 )
 from export_pipeline.vendors.laserfiche.options import LaserficheOptions as Options
-from export_pipeline_tests.vendors.laserfiche.bench import LaserficheBench
+from export_pipeline_tests.vendors.conformance import place
+from export_pipeline_tests.vendors.laserfiche.bench import LARGE, LaserficheBench
+from export_pipeline_tests.vendors.pulled import asked, placed
 
 DAY = 86_400
 NOW = 1_700_000_000.0
@@ -197,6 +199,24 @@ def test_a_search_that_never_ends_is_given_up(bench: LaserficheBench) -> None:
     bench.options(pace="documented", hold_seconds=0)
     with pytest.raises(VendorUnavailable, match="it did not end in time"):
         looked(bench, Source(search='{LF:Name="*"}'))
+
+
+def test_a_search_waits_for_the_accounts_one_long_operation_and_frees_it(
+    folder: LaserficheBench,
+) -> None:
+    folder.options(long_operations=1)
+    folder.vendor = folder.make_vendor(EXPORT_LASERFICHE_ONE_TASK="true")
+    order = placed(folder, folder.placement(spec=EntrySpec("x", pages=LARGE, work_seconds=1)))
+    with pytest.raises(TurnMissed, match="one long operation has not ended"):
+        looked(folder, SEARCH)
+    while not asked(folder, order):
+        pass
+    folder.faults(results=["503"])
+    with pytest.raises(VendorUnavailable):
+        looked(folder, SEARCH)
+    assert len(looked(folder, SEARCH)[0]) == 10
+    place(folder, folder.placement("102"))
+    assert folder.stats()["limited"] == {}
 
 
 def test_a_search_is_narrowed_by_whole_days_with_one_to_spare() -> None:

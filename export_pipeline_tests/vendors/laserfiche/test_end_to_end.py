@@ -18,6 +18,7 @@ from export_pipeline.sandbox.laserfiche import EntrySpec, LaserficheOptions
 from export_pipeline.scans import ScanKey
 from export_pipeline.settings import Settings
 from export_pipeline.storage.open import open_store
+from export_pipeline.vendors.http import make_client
 from export_pipeline.vendors.laserfiche.exports import Laserfiche
 from export_pipeline.workflow.collect import collect
 from export_pipeline.workflow.order import request
@@ -26,6 +27,7 @@ from export_pipeline.workflow.poll import poll
 from export_pipeline.workflow.send import drain
 from export_pipeline_tests.archive.catalogs import rebuilt, table
 from export_pipeline_tests.vendors.laserfiche.bench import LARGE, environment
+from export_pipeline_tests.vendors.laserfiche.judged import judged
 
 TURNS = 8
 VERIFIED, ABSENT, MISSING = (
@@ -42,11 +44,12 @@ def pipeline(tmp_path: Path) -> Iterator[Pipeline]:
         settings = Settings.from_env(environment(sandbox), tmp_path)
         settings.make_home()
         with closing(make_ledger(settings.ledger_url)) as ledger:
+            base = str(sandbox.addresses["laserfiche"])
             yield Pipeline(
                 settings=settings,
                 ledger=ledger,
                 store=open_store(settings.storage_url, {}),
-                vendor=Laserfiche(settings, ledger),
+                vendor=Laserfiche(settings, ledger, http=lambda: judged(make_client(), base)),
                 addresses=Addresses(settings.receiver_url, settings.secrets),
             )
 

@@ -8,18 +8,26 @@ from pathlib import Path
 import httpx
 import pytest
 
-from export_pipeline.errors import AuthenticationFailed, RateLimited, VendorError, VendorUnavailable
+from export_pipeline.errors import (
+    AuthenticationFailed,
+    ConfigError,
+    RateLimited,
+    VendorError,
+    VendorUnavailable,
+)
 from export_pipeline.ledger import quotas
 from export_pipeline.ledger.rows import Order
 from export_pipeline.sandbox import Sandbox, SandboxOptions, SteppedClock
 from export_pipeline.sandbox.laserfiche import EntrySpec, LaserficheOptions
 from export_pipeline.vendors.http import IDLE_SECONDS
-from export_pipeline.vendors.laserfiche.client import HOLD_SECONDS, TASKS_PER_CALL
+from export_pipeline.vendors.laserfiche.client import HOLD_SECONDS, QUESTIONS, TASKS_PER_CALL
+from export_pipeline.vendors.laserfiche.exports import ASKING
+from export_pipeline.vendors.laserfiche.options import CALLS_PER_MINUTE, EXPORTS_PER_MINUTE
 from export_pipeline.vendors.vendor import Completion
 from export_pipeline_tests.vendors.conformance import UNANSWERED, place, shows_no_secret
 from export_pipeline_tests.vendors.laserfiche.bench import LARGE, LaserficheBench
 from export_pipeline_tests.vendors.pulled import asked, placed
-from export_pipeline_tests.vendors.transport import answer, breaking, echoes
+from export_pipeline_tests.vendors.transport import Planned, answer, breaking, echoes
 
 
 def task(bench: LaserficheBench, scan: str, *traits: str) -> Order:
@@ -105,6 +113,34 @@ def test_a_task_that_the_vendor_forgot_is_lost_alone(bench: LaserficheBench, unk
     found = asked(bench, *others[:3], lost, *others[3:])
     assert [one.id for one in others if found[one.id].is_ready] == [one.id for one in others]
     assert "no longer knows" in found[lost.id].failure
+
+
+def test_the_repository_is_looked_for_once_before_any_task_is_called_lost(
+    bench: LaserficheBench,
+) -> None:
+    bench.options(unknown_task="refused")
+    lost = task(bench, "101", "lost_first")
+    others = [task(bench, str(102 + number)) for number in range(6)]
+    bench.end()
+    assert asked(bench, lost, *others)[lost.id].failure
+    assert bench.stats()["calls"]["repositories"] == 1
+
+
+@pytest.mark.parametrize(
+    ("repositories", "variable"),
+    [
+        (answer(200, text='{"value": [{"id": "r-other"}]}'), "EXPORT_LASERFICHE_REPOSITORY"),
+        (answer(404), "EXPORT_LASERFICHE_URL"),
+    ],
+)
+def test_a_wrong_repository_or_address_loses_no_task(
+    bench: LaserficheBench, repositories: Planned, variable: str
+) -> None:
+    orders = [task(bench, scan) for scan in ("101", "102", "103")]
+    bench.planned.extend([answer(404), repositories])
+    with pytest.raises(ConfigError, match=f"^{variable}: "):
+        asked(bench, *orders)
+    assert asked(bench, *orders) == {}
 
 
 @pytest.mark.parametrize(
@@ -224,6 +260,15 @@ def test_a_thousand_open_tasks_are_watched_in_ten_calls(bench: LaserficheBench) 
     assert bench.stats()["limited"] == {}
 
 
+def test_a_thousand_open_tasks_are_asked_after_within_a_minute_and_none_is_forgotten() -> None:
+    """Each question is held for a minute; a task is forgotten 15 minutes after its end."""
+    assert ASKING.together * ASKING.at_once >= 1_000
+    assert ASKING.together * ASKING.apart_seconds <= HOLD_SECONDS
+    assert 60 / ASKING.apart_seconds + EXPORTS_PER_MINUTE <= CALLS_PER_MINUTE
+    rounds = 10_000 / (ASKING.together * ASKING.at_once)
+    assert rounds * (HOLD_SECONDS + ASKING.apart_seconds) < 15 * 60
+
+
 def test_a_question_that_waits_for_its_turn_holds_no_other_call_back(
     bench: LaserficheBench,
 ) -> None:
@@ -233,7 +278,7 @@ def test_a_question_that_waits_for_its_turn_holds_no_other_call_back(
     asked(bench, order)
     client = bench.vendor.client("default")
     with bench.ledger.read() as tx:
-        questions = quotas.next_free(tx, "laserfiche", "default", client._questions)
+        questions = quotas.next_free(tx, "laserfiche", "default", QUESTIONS)
         calls = quotas.next_free(tx, "laserfiche", "default", client.api.calls)
     assert questions - tx.now > 3
     assert calls == tx.now

@@ -138,6 +138,20 @@ def test_a_login_beforehand_costs_no_turn(bench: LaserficheBench) -> None:
     assert bench.logins() == 1
 
 
+def test_a_token_that_another_process_renewed_is_taken_over(bench: LaserficheBench) -> None:
+    """A process does not ask the ledger at each call: it finds out by the vendor's refusal."""
+    first, second, third = (bench.placement(scan) for scan in ("101", "102", "103"))
+    mine, other = bench.vendor, bench.make_vendor()
+    place(bench, first)
+    bench.refuse_tokens()
+    bench.vendor = other
+    place(bench, second)
+    bench.vendor = mine
+    place(bench, third)
+    assert bench.logins() == 2
+    assert [scan for scan, _ in bench.arrived()] == ["101", "102", "103"]
+
+
 def test_an_account_without_credentials_says_what_to_set(tmp_path: Path) -> None:
     vendor = Laserfiche(Settings.from_env({}, tmp_path), Ledger(sqlite_url(tmp_path)))
     assert list(vendor.accounts) == []

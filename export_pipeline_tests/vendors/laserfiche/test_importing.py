@@ -1,3 +1,4 @@
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -6,6 +7,7 @@ from export_pipeline.errors import BadInput
 from export_pipeline.vendors.laserfiche.details import ScanDetails
 from export_pipeline.vendors.laserfiche.importing import FIELDS, OPTIONS, read_line
 from export_pipeline.vendors.laserfiche.models import Part
+from export_pipeline.workflow.tables import read_lines
 from export_pipeline_tests.sandbox.laserfiche.contract import document
 
 LINE = {
@@ -53,6 +55,19 @@ def test_a_line_of_texts_is_read() -> None:
 def test_a_line_of_json_values_is_read() -> None:
     line = {"scan": 12, "part": ["Edoc"], "imageOptions.jpegCompressionLevel": 80}
     assert ScanDetails.model_validate(read_line(line).details).parts == (Part.EDOC,)
+
+
+def test_an_empty_text_is_told_where_it_is_one_that_the_vendor_takes() -> None:
+    line = {"scan": 12, "imageOptions.pagePrefix": "", "auditReasonComment": "", "pageRange": ""}
+    told = {"imageOptions": {"pagePrefix": ""}, "auditReasonComment": ""}
+    assert read_line(line).details == {"options": told}
+
+
+def test_a_table_has_the_options_in_capitals_of_any_kind_and_its_empty_cells_tell_nothing() -> None:
+    header = b"scan,pageRange,imageoptions.pagePrefix,IMAGEOPTIONS.FORMAT"
+    lines = read_lines(BytesIO(header + b"\n12,1-2,,PNG\n"), FIELDS)
+    found = [read_line(line.fields).details for line in lines]
+    assert found == [{"options": {"pageRange": "1-2", "imageOptions": {"format": "PNG"}}}]
 
 
 def test_an_id_alone_is_enough() -> None:

@@ -3,7 +3,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from export_pipeline.sandbox.laserfiche.emoji import has_emoji
 from export_pipeline.vendors.laserfiche.details import EntryFacts, ExportOptions, ScanDetails
+from export_pipeline.vendors.laserfiche.emoji import EMOJI
 from export_pipeline.vendors.laserfiche.models import ExportRequest, Part, selected_pages
 from export_pipeline.vendors.laserfiche.placing import export_call
 from export_pipeline.vendors.payloads import problems
@@ -88,6 +90,9 @@ def test_the_compression_level_goes_out_under_the_name_of_the_vendors_schema() -
         (watermark(text="Copy \U0001f600"), "imageOptions.watermark.text"),
         (watermark(text="\u2b50"), "imageOptions.watermark.text"),
         (watermark(text="\u2764\ufe0f"), "imageOptions.watermark.text"),
+        (watermark(text="with \u2764"), "imageOptions.watermark.text"),
+        (watermark(text="\u2611 read"), "imageOptions.watermark.text"),
+        (watermark(text="1\u20e3"), "imageOptions.watermark.text"),
         (watermark(position="Center"), "imageOptions.watermark.position"),
         (watermark(rotationAngle=361), "imageOptions.watermark.rotationAngle"),
         (watermark(rotationAngle=-1), "imageOptions.watermark.rotationAngle"),
@@ -110,9 +115,14 @@ def test_what_the_seed_rules_out_is_refused_with_the_field_named(
     assert wrong(**options).startswith(f"{field}: ")
 
 
-@pytest.mark.parametrize("text", ["©", "✓ copied", "100 %", "日本", "→", "x" * 100])
+@pytest.mark.parametrize("text", ["© ® ™", "✓ copied", "#1 * 100 %", "日本 \u3220", "→", "x" * 100])
 def test_a_plain_sign_in_a_watermark_is_no_emoji(text: str) -> None:
     ExportOptions.model_validate(watermark(text=text))
+
+
+def test_client_and_sandbox_agree_on_every_character_whether_it_is_an_emoji() -> None:
+    everything = [chr(code) for code in range(0x20000)]
+    assert [one for one in everything if bool(EMOJI.search(one)) != has_emoji(one)] == []
 
 
 @pytest.mark.parametrize("text", ["1", "1,3,4", "1-3,5-7,9", "2-2"])

@@ -14,9 +14,10 @@ PORT = 22
 
 
 async def put(given: Given, name: str, body: bytes) -> None:
-    """Write a file, and the folders above it."""
+    """Write a file; whether the folders above it are made is documented nowhere."""
     async with _opened(given.arguments) as sftp:
-        await sftp.makedirs(str(PurePosixPath(name).parent), exist_ok=True)
+        if given.options.sftp_folders == "made":
+            await sftp.makedirs(str(PurePosixPath(name).parent), exist_ok=True)
         async with sftp.open(name, "wb") as file:
             await file.write(body)
 

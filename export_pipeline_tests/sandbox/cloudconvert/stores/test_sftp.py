@@ -39,10 +39,13 @@ def stored(folder: Path) -> dict[str, bytes]:
     return {str(one.relative_to(folder)): one.read_bytes() for one in files}
 
 
-def test_a_file_is_stored_by_its_name_and_its_folders_are_made(
+def test_a_file_is_stored_by_its_name_and_its_folders_are_made_only_if_the_option_says_so(
     api: Api, folder: Path, given: Json
 ) -> None:
     name = f"a b/=2e/{NAME}"
+    failed(api.exported("export/sftp", LETTER, **given, file=f"{folder}/{name}"))
+    assert stored(folder) == {}
+    api.control("POST", "/options", {"sftp_folders": "made"})
     task = api.exported("export/sftp", LETTER, **given, file=f"{folder}/{name}")
     assert done(task) == ["letter.txt"]
     assert stored(folder) == {name: b"Dear reader,\n"}
@@ -55,6 +58,7 @@ def test_several_files_are_numbered_or_keep_their_names(
     api: Api, folder: Path, given: Json, end: str
 ) -> None:
     files = (LETTER, HOSTILE, EMPTY)
+    api.control("POST", "/options", {"sftp_folders": "made"})
     done(api.exported("export/sftp", *files, **given, file=f"{folder}/my-%d"))
     done(api.exported("export/sftp", *files, **given, path=f"{folder}/in{end}"))
     assert set(stored(folder)) == {
@@ -67,6 +71,7 @@ def test_several_files_are_numbered_or_keep_their_names(
 
 def test_a_password_does_too(api: Api, password_server: SftpServer) -> None:
     given = {"host": LOOPBACK, "port": password_server.port, "username": password_server.user}
+    api.control("POST", "/options", {"sftp_folders": "made"})
     done(api.exported("export/sftp", LETTER, **given, password=PASSWORD, file="/in/a.txt"))
     assert (password_server.files / "in" / "a.txt").read_bytes() == b"Dear reader,\n"
     message = failed(api.exported("export/sftp", LETTER, **given, password="wrong", file="/b"))

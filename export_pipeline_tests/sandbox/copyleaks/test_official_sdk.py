@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import PydanticDeprecatedSince20
 
-from export_pipeline_tests.sandbox.api import Api
+from export_pipeline_tests.sandbox.copyleaks.api import Api
 
 with warnings.catch_warnings():
     # Its models are written for pydantic 1.

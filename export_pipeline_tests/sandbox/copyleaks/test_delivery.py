@@ -1,5 +1,7 @@
 import json
+import threading
 
+import httpx
 import pytest
 
 from export_pipeline.sandbox import ScanSpec
@@ -181,3 +183,23 @@ def test_sizes_are_those_of_the_spec(api):
     assert len(api.receiver.at("/overview")[0].body) == 12_345
     assert len(api.receiver.at("/pdfReport")[0].body) == 123_456
     assert stats["upload_bytes"] == 12_345 + 123_456
+
+
+def test_stopping_ends_deliveries_under_way(api):
+    is_asked, may_answer = threading.Event(), threading.Event()
+
+    def hang(_):
+        is_asked.set()
+        may_answer.wait()
+        return 200
+
+    api.receiver.answer = hang
+    api.add(ScanSpec("essay-1"))
+    api.export("essay-1", body=api.order("overview"))
+    assert is_asked.wait(20)
+
+    api.sandbox.stop()
+    may_answer.set()
+
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(api.sandbox.url)

@@ -1,14 +1,16 @@
 """What a scan is of: the finished job or task at the vendor, and the tasks whose files it has."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from export_pipeline.errors import OrderInvalid, OrderRefused, ScanGone, VendorUnavailable
-from export_pipeline.vendors.cloudconvert.client import Claimed, CloudConvertClient, Shown
-from export_pipeline.vendors.cloudconvert.details import TAG_BEGIN, Kind
+from export_pipeline.vendors.cloudconvert.client import CloudConvertClient, Shown
+from export_pipeline.vendors.cloudconvert.details import TAG_BEGIN, Kind, ScanDetails
 from export_pipeline.vendors.cloudconvert.models import ERROR, FINISHED, Job, Task
 from export_pipeline.vendors.cloudconvert.results import cause, culprits, results
 from export_pipeline.vendors.http import Call
+from export_pipeline.vendors.keyed import Claimed
 
 Turns = Iterator[Claimed]
 """Whose turn each call is: one was claimed by the sender, any further call waits for its own."""
@@ -37,7 +39,7 @@ class Finished:
 
 
 async def find_finished(
-    client: CloudConvertClient, call: Call, scan: str, kind: Kind, turn: Turns
+    client: CloudConvertClient, call: Call, scan: str, details: ScanDetails, turn: Turns
 ) -> Finished:
     """Look at the job or task of a scan.
 
@@ -47,14 +49,21 @@ async def find_finished(
         VendorUnavailable: it has not ended.
         VendorError: see errors.py.
     """
-    if kind == Kind.TASK:
+    if details.kind == Kind.TASK:
         return _of_task(call, await client.task(call, scan, next(turn)))
-    if kind == Kind.TAG:
+    if details.kind == Kind.TAG:
         shown = await client.of_tag(call, scan.removeprefix(TAG_BEGIN), next(turn))
         if shown is None:
             raise call.error(ScanGone, f"no job has that tag; {call.what_to_do(ScanGone)}")
         return _of_job(call, shown)
-    return _of_job(call, await client.job(call, scan, next(turn)))
+    try:
+        return _of_job(call, await client.job(call, scan, next(turn)))
+    except ScanGone as error:
+        gone = error
+    if details.may_be(Kind.TASK):
+        with suppress(ScanGone):
+            return _of_task(call, await client.task(call, scan, next(turn)))
+    raise gone
 
 
 def _of_task(call: Call, task: Task) -> Finished:
