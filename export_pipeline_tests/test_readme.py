@@ -22,7 +22,9 @@ def documented() -> dict[str, tuple[str, str]]:
     return {name: (default, meaning) for name, default, meaning in ROW.findall(README.read_text())}
 
 
-STORE_OPTIONS = {model for scheme in BACKENDS if (model := options_of(f"{scheme}://"))}
+STORE_OPTIONS = list(
+    dict.fromkeys(model for scheme in BACKENDS if (model := options_of(f"{scheme}://")))
+)
 
 
 ACCOUNT_PREFIXES: dict[type[BaseModel], str] = {

@@ -12,7 +12,7 @@ from export_pipeline.defs.rests import rests
 from export_pipeline.defs.runs import run_held
 from export_pipeline.defs.showing import Shower
 from export_pipeline.defs.slices import Slice
-from export_pipeline.ledger import orders
+from export_pipeline.ledger import turns
 from export_pipeline.ledger.database import Tx
 from export_pipeline.ledger.rows import QueueClass
 from export_pipeline.workflow.collect import collect
@@ -186,7 +186,7 @@ async def _queue(pipeline: Pipeline, queue_class: QueueClass) -> int:
     def step(tx: Tx) -> int:
         limit = SCANS_PER_TRANSACTION
         if queue_class == QueueClass.BACKLOG:
-            room = BACKLOG_DEPTH - orders.count_queued(tx, pipeline.vendor.name, queue_class)
+            room = BACKLOG_DEPTH - turns.count_queued(tx, pipeline.vendor.name, queue_class)
             limit = max(0, min(limit, room))
         return len(queue_registered(tx, pipeline.vendor, queue_class, limit))
 

@@ -9,7 +9,7 @@ from export_pipeline.defs.rests import rests
 from export_pipeline.defs.runs import fail_orphans, has_unfinished
 from export_pipeline.defs.slices import Slice
 from export_pipeline.errors import ConfigError
-from export_pipeline.ledger import admission, inbox, orders, reports
+from export_pipeline.ledger import admission, inbox, placed, reports, turns
 from export_pipeline.ledger.database import Tx
 from export_pipeline.workflow.pipeline import Pipeline
 from export_pipeline.workflow.reconcile import is_needed
@@ -67,6 +67,8 @@ def _sensor(
         try:
             pipeline = getattr(context.resources, slice_.vendor).pipeline()
             found = look(context, slice_, pipeline)
+            if not found:
+                pipeline.vendor.require_all()
         except ConfigError as error:
             return dg.SkipReason(str(error))
         if isinstance(found, dg.SkipReason):
@@ -112,7 +114,7 @@ def _send(_: dg.SensorEvaluationContext, slice_: Slice, pipeline: Pipeline) -> s
         resting = {rest.account: str(rest) for rest in rests(tx, slice_.vendor, configured)}
         awake = [account for account in configured if account not in resting]
         waiting = [account for account in awake if _is_due(tx, slice_.vendor, account)]
-        stranded = None if waiting else orders.queued_elsewhere(tx, slice_.vendor, configured)
+        stranded = None if waiting else turns.queued_elsewhere(tx, slice_.vendor, configured)
     if stranded is not None:
         pipeline.vendor.require(stranded)
     if waiting:
@@ -122,7 +124,7 @@ def _send(_: dg.SensorEvaluationContext, slice_: Slice, pipeline: Pipeline) -> s
 
 
 def _is_due(tx: Tx, vendor: str, account: str) -> bool:
-    due = orders.earliest_due(tx, vendor, account)
+    due = turns.earliest_due(tx, vendor, account)
     return due is not None and due <= tx.now
 
 
@@ -131,7 +133,7 @@ def _poll(_: dg.SensorEvaluationContext, slice_: Slice, pipeline: Pipeline) -> s
     with pipeline.ledger.read() as tx:
         resting = {rest.account: str(rest) for rest in rests(tx, slice_.vendor, configured)}
         awake = [account for account in configured if account not in resting]
-        waiting = [name for name in awake if orders.next_to_ask(tx, slice_.vendor, name)]
+        waiting = [name for name in awake if placed.next_to_ask(tx, slice_.vendor, name)]
     if waiting:
         return f"orders of account {', '.join(waiting)} are at the vendor"
     return dg.SkipReason("; ".join(resting.values())) if resting else ""
@@ -141,7 +143,7 @@ def _collect(_: dg.SensorEvaluationContext, slice_: Slice, pipeline: Pipeline) -
     with pipeline.ledger.read() as tx:
         if inbox.unhandled(tx, slice_.vendor, inbox.ORDERS, 1):
             return "completion webhooks came"
-        if orders.has_completed(tx, slice_.vendor):
+        if placed.has_completed(tx, slice_.vendor):
             return "orders wait to be collected"
         if reports.has_outstanding(tx, slice_.vendor):
             return "something settled is not shown yet"

@@ -8,6 +8,8 @@ import sqlalchemy as sa
 
 from export_pipeline.errors import LedgerError
 from export_pipeline.ledger.database import Tx, in_chunks
+from export_pipeline.ledger.prepared import prepared
+from export_pipeline.ledger.reading import reader
 from export_pipeline.ledger.rows import Artifact, ArtifactState, OrderState
 from export_pipeline.ledger.schema import artifacts, orders
 
@@ -20,14 +22,24 @@ def insert(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
 
 def of_generation(tx: Tx, scan_id: int, generation: int) -> list[Artifact]:
     """All artifacts of a generation, in order of name."""
+    return [to_artifact(row) for row in tx.all(_of_generation(scan_id, generation))]
+
+
+@prepared
+def _of_generation(scan_id: int, generation: int) -> sa.Select[Any]:
     query = sa.select(artifacts).where(_in_generation(scan_id, generation))
-    return [to_artifact(row) for row in tx.all(query.order_by(artifacts.c.name))]
+    return query.order_by(artifacts.c.name)
 
 
 def of_order(tx: Tx, order_id: str) -> list[Artifact]:
     """The artifacts that this order is to bring, in order of name."""
+    return [to_artifact(row) for row in tx.all(_of_order(order_id))]
+
+
+@prepared
+def _of_order(order_id: str) -> sa.Select[Any]:
     query = sa.select(artifacts).where(artifacts.c.order_id == order_id)
-    return [to_artifact(row) for row in tx.all(query.order_by(artifacts.c.name))]
+    return query.order_by(artifacts.c.name)
 
 
 def find(tx: Tx, order_id: str, name: str) -> Artifact | None:
@@ -45,25 +57,8 @@ def assign(tx: Tx, scan_id: int, generation: int, names: Sequence[str], order_id
         LedgerError: one of them is settled, unknown, or still to come from another open order:
             two open orders for one artifact must never be (DESIGN.md part 4.3).
     """
-    is_open = sa.exists().where(
-        orders.c.id == artifacts.c.order_id, orders.c.state != OrderState.CLOSED
-    )
-    assignable = sa.and_(
-        _in_generation(scan_id, generation),
-        artifacts.c.state == ArtifactState.EXPECTED,
-        sa.or_(
-            artifacts.c.order_id.is_(None),
-            artifacts.c.order_id == order_id,
-            ~is_open,
-        ),
-    )
     assigned = sum(
-        tx.run(
-            sa.update(artifacts)
-            .where(assignable, artifacts.c.name.in_(some))
-            .values(order_id=order_id)
-        )
-        for some in in_chunks(names)
+        tx.run(_assign(scan_id, generation, some, order_id)) for some in in_chunks(names)
     )
     if assigned != len(set(names)):
         raise LedgerError(
@@ -71,6 +66,24 @@ def assign(tx: Tx, scan_id: int, generation: int, names: Sequence[str], order_id
             f" {len(set(names)) - assigned} artifacts that are settled, unknown, or still to come"
             " from another open order: close that order first"
         )
+
+
+@prepared
+def _assign(scan_id: int, generation: int, names: Sequence[str], order_id: str) -> sa.Update:
+    is_open = sa.exists().where(
+        orders.c.id == artifacts.c.order_id, orders.c.state != OrderState.CLOSED
+    )
+    assignable = sa.and_(
+        _in_generation(scan_id, generation),
+        artifacts.c.name.in_(names),
+        artifacts.c.state == ArtifactState.EXPECTED,
+        sa.or_(
+            artifacts.c.order_id.is_(None),
+            artifacts.c.order_id == order_id,
+            ~is_open,
+        ),
+    )
+    return sa.update(artifacts).where(assignable).values(order_id=order_id)
 
 
 def named(tx: Tx, artifact: Artifact, vendor_name: str, details: Mapping[str, Any]) -> None:
@@ -84,40 +97,23 @@ def delivered(tx: Tx, order_id: str, name: str, *, size: int, sha256: str) -> bo
 
     False if the order does not expect it any more.
     """
-    noted = tx.run(
-        _DELIVERED,
-        {
-            "of_order": order_id,
-            "named": name,
-            "size": size,
-            "sha256": sha256,
-            "delivered_at": tx.now,
-        },
-    )
-    return noted == 1
+    facts = {"size": size, "sha256": sha256, "delivered_at": tx.now, "reason": ""}
+    return tx.run(_expected(order_id, name, **facts)) == 1
 
 
-# Once here: building it costs the receiver 250 us for each upload.
-_DELIVERED = (
-    sa.update(artifacts)
-    .where(
-        artifacts.c.order_id == sa.bindparam("of_order"),
-        artifacts.c.name == sa.bindparam("named"),
-        artifacts.c.state == ArtifactState.EXPECTED,
-    )
-    .values({name: sa.bindparam(name) for name in ("size", "sha256", "delivered_at")})
-    .values(reason="")
-)
-
-
-def refused(tx: Tx, order_id: str, name: str, reason: str) -> None:
-    """Note why our own store did not take what the vendor brought; it stays expected."""
-    change = sa.update(artifacts).where(
+@prepared
+def _expected(order_id: str, name: str, **facts: Any) -> sa.Update:
+    expected = sa.update(artifacts).where(
         artifacts.c.order_id == order_id,
         artifacts.c.name == name,
         artifacts.c.state == ArtifactState.EXPECTED,
     )
-    tx.run(change.values(reason=reason))
+    return expected.values(**facts)
+
+
+def refused(tx: Tx, order_id: str, name: str, reason: str) -> None:
+    """Note why our own store did not take what the vendor brought; it stays expected."""
+    tx.run(_expected(order_id, name, reason=reason))
 
 
 def verified(tx: Tx, artifact: Artifact, **facts: Any) -> None:
@@ -149,12 +145,12 @@ def expect_again(tx: Tx, lost: Sequence[Artifact]) -> None:
 def withdraw(tx: Tx, outdated: Sequence[Artifact]) -> None:
     """Take out placeholders of artifacts whose names are known now."""
     for artifact in outdated:
-        tx.run(
-            sa.delete(artifacts).where(
-                _in_generation(artifact.scan_id, artifact.generation),
-                artifacts.c.name == artifact.name,
-            )
-        )
+        tx.run(_withdraw(artifact.scan_id, artifact.generation, artifact.name))
+
+
+@prepared
+def _withdraw(scan_id: int, generation: int, name: str) -> sa.Delete:
+    return sa.delete(artifacts).where(_is(scan_id, generation, name))
 
 
 def carry_over(tx: Tx, artifact: Artifact, generation: int) -> None:
@@ -173,21 +169,21 @@ def _fresh() -> dict[str, Any]:
 
 
 def _settle(tx: Tx, artifact: Artifact, **values: Any) -> None:
-    tx.run(
-        sa.update(artifacts)
-        .where(
-            _in_generation(artifact.scan_id, artifact.generation),
-            artifacts.c.name == artifact.name,
-        )
-        .values(**values)
-    )
+    tx.run(_settled(artifact.scan_id, artifact.generation, artifact.name, **values))
+
+
+@prepared
+def _settled(scan_id: int, generation: int, name: str, **values: Any) -> sa.Update:
+    return sa.update(artifacts).where(_is(scan_id, generation, name)).values(**values)
 
 
 def _in_generation(scan_id: int, generation: int) -> sa.ColumnElement[bool]:
     return sa.and_(artifacts.c.scan_id == scan_id, artifacts.c.generation == generation)
 
 
-def to_artifact(row: sa.Row[Any]) -> Artifact:
-    """Read a row of the artifacts table."""
-    values = {field.name: getattr(row, field.name) for field in fields(Artifact)}
-    return Artifact(**{**values, "state": ArtifactState(row.state)})
+def _is(scan_id: int, generation: int, name: str) -> sa.ColumnElement[bool]:
+    return sa.and_(_in_generation(scan_id, generation), artifacts.c.name == name)
+
+
+to_artifact = reader(Artifact, state=ArtifactState)
+"""Reads a row of the artifacts table."""

@@ -101,6 +101,16 @@ def page(
     return [_bag(row) for row in tx.all(in_order.limit(limit))]
 
 
+def newest(tx: Tx, scan_ids: Sequence[int]) -> list[SealedBag]:
+    """The newest bag of each of these scans, by row id."""
+    query = _narrowed(_bags(), newest=True, vendor=None, account=None)
+    return [
+        _bag(row)
+        for some in in_chunks(scan_ids)
+        for row in tx.all(query.where(generations.c.scan_id.in_(some)))
+    ]
+
+
 def count(tx: Tx, *, newest: bool, vendor: str | None, account: str | None) -> int:
     """How many bags all pages have together."""
     query = sa.select(sa.func.count()).select_from(generations.join(scans)).where(_is_sealed)

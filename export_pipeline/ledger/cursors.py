@@ -1,4 +1,4 @@
-"""How far something was read that goes on growing: one value by name, moved by its reader alone."""
+"""Values by name that last from one look to the next: how far something was read, what it found."""
 
 from typing import Any
 

@@ -26,6 +26,7 @@ Clock = Callable[[sa.Connection], float]
 BUSY_TIMEOUT_SECONDS = 30.0
 IDLE_TIMEOUT_SECONDS = 60.0
 """After this long a frozen writer loses its Postgres transaction, so that others can go on."""
+BACKENDS = ("sqlite", "postgresql")
 WRITER_LOCK = 0x6578706F7274
 """Postgres advisory lock that each writing transaction holds."""
 KEYS_PER_QUERY = 500
@@ -93,20 +94,23 @@ class Ledger:
         So on SQLite (`BEGIN IMMEDIATE`) and so on Postgres (an advisory lock): what a transaction
         has read stays true until it commits, and none deadlocks.
         """
-        with self._engine.connect() as connection:
-            connection.execution_options(immediate=True)
-            with connection.begin():
-                if connection.dialect.name == "postgresql":
-                    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(WRITER_LOCK)))
-                yield Tx(connection, self._clock(connection))
+        with self._engine.connect() as connection, connection.begin():
+            if connection.dialect.name == "sqlite":
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            else:
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(WRITER_LOCK)))
+            yield Tx(connection, self._clock(connection))
 
     @contextmanager
     def read(self) -> Iterator[Tx]:
         """A reading transaction: one consistent view, never waits for writers."""
         with self._engine.connect() as connection:
-            if connection.dialect.name == "postgresql":
+            is_sqlite = connection.dialect.name == "sqlite"
+            if not is_sqlite:
                 connection.execution_options(isolation_level="REPEATABLE READ")
             with connection.begin():
+                if is_sqlite:
+                    connection.exec_driver_sql("BEGIN")
                 yield Tx(connection, self._clock(connection))
 
     async def apply(
@@ -197,7 +201,6 @@ def _engine(url: sa.URL) -> sa.Engine:
         hide_parameters=True,
     )
     sa.event.listen(engine, "connect", _configure_sqlite)
-    sa.event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
@@ -209,7 +212,7 @@ def _configure_postgres(connection: Any, _record: object) -> None:
 
 
 def _configure_sqlite(connection: Any, _record: object) -> None:
-    # The driver's own BEGIN is deferred and fails at once under a second writer: we begin.
+    # The driver's own BEGIN is deferred and fails at once under a second writer: `Ledger` begins.
     connection.isolation_level = None
     _use_wal(connection)
     # What is deleted is overwritten with zeros: somebody may have asked that it be forgotten.
@@ -229,11 +232,6 @@ def _use_wal(connection: Any) -> None:
             time.sleep(0.01)
         else:
             return
-
-
-def _begin_sqlite(connection: sa.Connection) -> None:
-    immediate = connection.get_execution_options().get("immediate", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
 
 def sqlite_url(home: Path) -> str:

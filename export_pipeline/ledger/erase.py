@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from export_pipeline.ledger import leases as lease_rows
 from export_pipeline.ledger import orders as order_rows
 from export_pipeline.ledger.database import Tx, in_chunks
 from export_pipeline.ledger.rows import (
@@ -29,13 +30,17 @@ from export_pipeline.ledger.schema import (
     scans,
     tokens,
 )
-from export_pipeline.scans import ScanKey
+from export_pipeline.scans import ScanKey, escape
 
 REASON = "it is being forgotten"
 SEALING_SECONDS = 60.0
-"""A generation that was frozen so recently may be being sealed, which no lease tells."""
+"""A generation that was frozen so recently may be being renewed, which no lease tells."""
 LETTERS_PER_PAGE = 100
 """Webhooks whose bodies are in memory at one time."""
+_LEASES = {
+    lease_rows.SEALING: "its bag is being sealed",
+    lease_rows.WRITING: "a file of it is being written",
+}
 _WORK = {OrderState.SENDING: "sent", OrderState.COMPLETED: "collected"}
 
 
@@ -60,21 +65,15 @@ def at_work(tx: Tx, scan: Scan, folder: str) -> str:
         tx, reports, sa.and_(reports.c.scan_id == scan.id, reports.c.reported_at.is_(None))
     ):
         return "it is being shown in Dagster"
-    writing = sa.and_(_writes_below(folder), leases.c.until > tx.now)
-    if tx.one_or_none(sa.select(leases.c.name).where(writing)) is not None:
-        return "a file of it is being written"
+    for kind, words in _LEASES.items():
+        if lease_rows.held_now(tx, kind + folder) is not None:
+            return words
     return ""
 
 
 def _is_held(tx: Tx, table: sa.Table, condition: sa.ColumnElement[bool]) -> bool:
     held = sa.select(table.c.id).where(condition, table.c.lease_until > tx.now)
     return tx.one_or_none(held.limit(1)) is not None
-
-
-def _writes_below(folder: str) -> sa.ColumnElement[bool]:
-    # Not LIKE, which on SQLite takes capitals and small letters for the same.
-    begin = f"write:{folder}"
-    return sa.func.substr(leases.c.name, 1, len(begin)) == begin
 
 
 def stop(tx: Tx, scan: Scan) -> None:
@@ -116,8 +115,10 @@ def erase(tx: Tx, scan: Scan, folder: str) -> None:
     for table in (events, reports, artifacts, orders, generations):
         tx.run(sa.delete(table).where(table.c.scan_id == scan.id))
     tx.run(sa.delete(scans).where(scans.c.id == scan.id))
-    tx.run(sa.delete(leases).where(_writes_below(folder)))
-    names_it = re.compile(rf"(?<![\w-]){re.escape(scan.scan)}(?![\w-])")
+    for kind in _LEASES:
+        tx.run(sa.delete(leases).where(lease_rows.begins(kind + folder)))
+    names = "|".join(map(re.escape, (scan.scan, escape(scan.scan))))
+    names_it = re.compile(rf"(?<![\w-])(?:{names})(?![\w-])")
     causes = [
         row.cause
         for row in tx.all(sa.select(alerts))

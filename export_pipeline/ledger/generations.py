@@ -1,11 +1,12 @@
 """Generations: which archived version of a scan is being made, and which were sealed."""
 
-from dataclasses import fields
 from typing import Any
 
 import sqlalchemy as sa
 
 from export_pipeline.ledger.database import Tx
+from export_pipeline.ledger.prepared import prepared
+from export_pipeline.ledger.reading import reader
 from export_pipeline.ledger.registry import set_generation
 from export_pipeline.ledger.rows import Generation, GenerationState, Scan
 from export_pipeline.ledger.schema import generations, scans
@@ -18,82 +19,83 @@ def current(tx: Tx, scan: Scan) -> Generation | None:
 
 def find(tx: Tx, scan_id: int, number: int) -> Generation | None:
     """One generation of a scan."""
-    row = tx.one_or_none(sa.select(generations).where(_is(scan_id, number)))
-    if row is None:
-        return None
-    return _generation(row)
+    row = tx.one_or_none(_find(scan_id, number))
+    return None if row is None else _generation(row)
 
 
 def get(tx: Tx, scan_id: int, number: int) -> Generation:
     """One generation of a scan that is known to have it."""
-    return _generation(
-        tx.connection.execute(sa.select(generations).where(_is(scan_id, number))).one()
-    )
+    return _generation(tx.execute(_find(scan_id, number)).one())
+
+
+@prepared
+def _find(scan_id: int, number: int) -> sa.Select[Any]:
+    return sa.select(generations).where(_is(scan_id, number))
 
 
 def open_next(tx: Tx, scan: Scan, *, wants_bag: bool) -> int:
     """Open the generation after the scan's newest and return its number, from 1."""
     number = scan.generation + 1
-    tx.run(
-        sa.insert(generations).values(
-            scan_id=scan.id,
-            number=number,
-            state=GenerationState.OPEN,
-            verdict="",
-            wants_bag=wants_bag,
-            opened_at=tx.now,
-        )
-    )
+    opened = {"state": GenerationState.OPEN, "wants_bag": wants_bag, "opened_at": tx.now}
+    tx.run(_insert(scan_id=scan.id, number=number, verdict="", **opened))
     set_generation(tx, scan.id, number)
     return number
 
 
+@prepared
+def _insert(**values: Any) -> sa.Insert:
+    return sa.insert(generations).values(**values)
+
+
 def want_bag(tx: Tx, scan_id: int, number: int) -> None:
     """Have the generation sealed once every artifact is settled."""
-    tx.run(sa.update(generations).where(_is(scan_id, number)).values(wants_bag=True))
+    tx.run(_change(scan_id, number, wants_bag=True))
+
+
+@prepared
+def _change(scan_id: int, number: int, **values: Any) -> sa.Update:
+    return sa.update(generations).where(_is(scan_id, number)).values(**values)
 
 
 def freeze(tx: Tx, scan_id: int, number: int, verdict: str, files: int, size: int) -> None:
     """Fix what the bag holds and tells: from here on a crash can only finish the same bag."""
-    tx.run(
-        sa.update(generations)
-        .where(_is(scan_id, number), generations.c.state == GenerationState.OPEN)
-        .values(
-            state=GenerationState.FROZEN,
-            verdict=verdict,
-            files=files,
-            bytes=size,
-            frozen_at=tx.now,
-            details=_of_scan(scans.c.details, scan_id),
-            expires_at=_of_scan(scans.c.expires_at, scan_id),
-        )
+    contents = {"verdict": verdict, "files": files, "bytes": size, "frozen_at": tx.now}
+    tx.run(_freeze(scan_id, number, **contents))
+
+
+@prepared
+def _freeze(scan_id: int, number: int, **contents: Any) -> sa.Update:
+    return _transition(scan_id, number, GenerationState.OPEN).values(
+        state=GenerationState.FROZEN,
+        details=_of_scan(scans.c.details, scan_id),
+        expires_at=_of_scan(scans.c.expires_at, scan_id),
+        **contents,
     )
 
 
 def sealed(tx: Tx, scan_id: int, number: int, seal_sha256: str) -> bool:
     """Note that the seal of this digest is in the store; False if somebody noted it before."""
-    change = sa.update(generations).where(
-        _is(scan_id, number), generations.c.state == GenerationState.FROZEN
-    )
     values = {"state": GenerationState.SEALED, "sealed_at": tx.now, "seal_sha256": seal_sha256}
-    return tx.run(change.values(**values)) == 1
+    return tx.run(_no_longer_frozen(scan_id, number, **values)) == 1
 
 
 def thaw(tx: Tx, scan_id: int, number: int) -> None:
     """Open a frozen generation again, whose broken artifacts were given up."""
-    tx.run(
-        sa.update(generations)
-        .where(_is(scan_id, number), generations.c.state == GenerationState.FROZEN)
-        .values(state=GenerationState.OPEN)
-    )
+    tx.run(_no_longer_frozen(scan_id, number, state=GenerationState.OPEN))
 
 
 def abandon(tx: Tx, scan_id: int, number: int) -> bool:
     """Give a frozen generation up for the next one; False if somebody did before."""
-    change = sa.update(generations).where(
-        _is(scan_id, number), generations.c.state == GenerationState.FROZEN
-    )
-    return tx.run(change.values(state=GenerationState.ABANDONED)) == 1
+    return tx.run(_no_longer_frozen(scan_id, number, state=GenerationState.ABANDONED)) == 1
+
+
+@prepared
+def _no_longer_frozen(scan_id: int, number: int, **values: Any) -> sa.Update:
+    return _transition(scan_id, number, GenerationState.FROZEN).values(**values)
+
+
+def _transition(scan_id: int, number: int, before: GenerationState) -> sa.Update:
+    return sa.update(generations).where(_is(scan_id, number), generations.c.state == before)
 
 
 def unsealed(tx: Tx, vendor: str, limit: int) -> list[tuple[int, int]]:
@@ -110,7 +112,7 @@ def unsealed(tx: Tx, vendor: str, limit: int) -> list[tuple[int, int]]:
 
 def tidy(tx: Tx, scan_id: int, number: int, moment: float | None) -> None:
     """Have what a sealed generation left at the vendor deleted at `moment`; None: it is done."""
-    tx.run(sa.update(generations).where(_is(scan_id, number)).values(tidy_at=moment))
+    tx.run(_change(scan_id, number, tidy_at=moment))
 
 
 def untidy(tx: Tx, vendor: str, limit: int) -> list[tuple[int, int]]:
@@ -147,6 +149,4 @@ def _is(scan_id: int, number: int) -> sa.ColumnElement[bool]:
     return sa.and_(generations.c.scan_id == scan_id, generations.c.number == number)
 
 
-def _generation(row: sa.Row[Any]) -> Generation:
-    values = {field.name: getattr(row, field.name) for field in fields(Generation)}
-    return Generation(**{**values, "state": GenerationState(row.state)})
+_generation = reader(Generation, state=GenerationState)

@@ -74,18 +74,19 @@ def page(
 
 
 def is_held(scan: Any) -> sa.ColumnElement[bool]:
-    """Whether a row of `scan`, the scans table, is held; for a condition."""
-    return sa.exists().where(
-        holds.c.vendor == scan.c.vendor,
-        holds.c.account == scan.c.account,
-        holds.c.scan == scan.c.scan,
-    )
+    """Whether a row of `scan`, the scans table, is held, or that of which it is made."""
+    source = scan.c.details["source"]
+    told = [source[name].as_string() for name in ("vendor", "account", "scan")]
+    itself = (scan.c.vendor, scan.c.account, scan.c.scan)
+    return sa.or_(*(sa.exists().where(_names(*names)) for names in (itself, told)))
 
 
 def _is(key: ScanKey) -> sa.ColumnElement[bool]:
-    return sa.and_(
-        holds.c.vendor == key.vendor, holds.c.account == key.account, holds.c.scan == key.scan
-    )
+    return _names(key.vendor, key.account, key.scan)
+
+
+def _names(vendor: Any, account: Any, scan: Any) -> sa.ColumnElement[bool]:
+    return sa.and_(holds.c.vendor == vendor, holds.c.account == account, holds.c.scan == scan)
 
 
 def _hold(row: sa.Row[Any]) -> Hold:

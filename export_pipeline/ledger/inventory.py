@@ -1,13 +1,31 @@
-"""What of the objects in the store the ledger knows, asked about many at once."""
+"""What of the objects in the store the ledger knows, and what was last found wrong among them."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 
 import sqlalchemy as sa
 
+from export_pipeline.ledger import cursors
 from export_pipeline.ledger.database import Tx, in_chunks
 from export_pipeline.ledger.rows import GenerationState, OrderState
 from export_pipeline.ledger.schema import generations, orders, scans
 from export_pipeline.scans import ScanKey
+
+PROBLEMS_KEPT = 20
+_PROBLEMS = "store/problems"
+
+
+@dataclass(frozen=True)
+class Problems:
+    """What the last look through the whole store found wrong beside damage to sealed bags.
+
+    Args:
+        count: how many problems.
+        first: the first `PROBLEMS_KEPT` of them, a sentence each.
+    """
+
+    count: int = 0
+    first: Sequence[str] = ()
 
 
 def states(
@@ -48,3 +66,22 @@ def open_orders(tx: Tx, ids: Sequence[str]) -> set[str]:
         query = sa.select(orders.c.id).where(is_open)
         found |= {row.id for row in tx.all(query)}
     return found
+
+
+def note(tx: Tx, problems: Sequence[str]) -> None:
+    """Note what is wrong now, in place of what was before."""
+    cursors.save(tx, _PROBLEMS, asdict(Problems(len(problems), problems[:PROBLEMS_KEPT])))
+
+
+def noted(tx: Tx) -> Problems:
+    """What was noted last."""
+    return Problems(**(cursors.load(tx, _PROBLEMS) or {}))
+
+
+def drop(tx: Tx, folder: str) -> None:
+    """Take out what names a folder of the store."""
+    before = noted(tx)
+    kept = [one for one in before.first if folder not in one]
+    gone = len(before.first) - len(kept)
+    if gone:
+        cursors.save(tx, _PROBLEMS, asdict(Problems(before.count - gone, kept)))

@@ -6,11 +6,12 @@ that dies with one has used it, and the vendor's limit still holds.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from export_pipeline.ledger.database import Tx
+from export_pipeline.ledger.prepared import prepared
 from export_pipeline.ledger.schema import accounts, quotas
 
 PACING_MARGIN = 1.015
@@ -57,27 +58,25 @@ def claim(tx: Tx, vendor: str, account: str, wanted: Sequence[Quota]) -> float:
         moment = max(moment, rows[quota.name] - quota.allowance)
     for quota in wanted:
         used = max(rows[quota.name], moment) + quota.interval
-        tx.run(
-            sa.update(quotas)
-            .where(_is(vendor, account), quotas.c.name == quota.name)
-            .values(next_at=used, granted=quotas.c.granted + 1)
-        )
+        tx.run(_grant(vendor, account, quota.name, used))
     return moment
+
+
+@prepared
+def _grant(vendor: str, account: str, name: str, used: float) -> sa.Update:
+    change = sa.update(quotas).where(_is(vendor, account, name))
+    return change.values(next_at=used, granted=quotas.c.granted + 1)
 
 
 def granted(tx: Tx, vendor: str, account: str, name: str) -> int:
     """How many calls of this quota were ever claimed."""
-    row = tx.one_or_none(
-        sa.select(quotas.c.granted).where(_is(vendor, account), quotas.c.name == name)
-    )
+    row = tx.one_or_none(_quota(vendor, account, name))
     return 0 if row is None else int(row.granted)
 
 
 def next_free(tx: Tx, vendor: str, account: str, quota: Quota) -> float:
     """When the next claim of this quota would be due, without claiming it."""
-    row = tx.one_or_none(
-        sa.select(quotas.c.next_at).where(_is(vendor, account), quotas.c.name == quota.name)
-    )
+    row = tx.one_or_none(_quota(vendor, account, quota.name))
     return tx.now if row is None else max(tx.now, float(row.next_at) - quota.allowance)
 
 
@@ -130,21 +129,24 @@ class Cooldown(NamedTuple):
 
 def cooldown(tx: Tx, vendor: str, account: str) -> Cooldown:
     """The rest that the account is in."""
-    row = tx.one_or_none(
-        sa.select(
-            accounts.c.cooldown_until,
-            accounts.c.cooldown_reason,
-            accounts.c.cooldown_needs_person,
-        ).where(accounts.c.vendor == vendor, accounts.c.account == account)
-    )
+    row = tx.one_or_none(_cooldown(vendor, account))
     if row is None or row.cooldown_until is None or row.cooldown_until <= tx.now:
         return Cooldown()
-    return Cooldown(row.cooldown_until, row.cooldown_reason, row.cooldown_needs_person)
+    return Cooldown(*row)
+
+
+@prepared
+def _cooldown(vendor: str, account: str) -> sa.Select[Any]:
+    columns = (
+        accounts.c.cooldown_until,
+        accounts.c.cooldown_reason,
+        accounts.c.cooldown_needs_person,
+    )
+    return sa.select(*columns).where(accounts.c.vendor == vendor, accounts.c.account == account)
 
 
 def _row(tx: Tx, vendor: str, account: str, name: str) -> float:
-    query = sa.select(quotas.c.next_at).where(_is(vendor, account), quotas.c.name == name)
-    row = tx.one_or_none(query)
+    row = tx.one_or_none(_quota(vendor, account, name))
     if row is not None:
         return float(row.next_at)
     tx.run(
@@ -155,5 +157,10 @@ def _row(tx: Tx, vendor: str, account: str, name: str) -> float:
     return tx.now
 
 
-def _is(vendor: str, account: str) -> sa.ColumnElement[bool]:
-    return sa.and_(quotas.c.vendor == vendor, quotas.c.account == account)
+@prepared
+def _quota(vendor: str, account: str, name: str) -> sa.Select[Any]:
+    return sa.select(quotas.c.next_at, quotas.c.granted).where(_is(vendor, account, name))
+
+
+def _is(vendor: str, account: str, name: str) -> sa.ColumnElement[bool]:
+    return sa.and_(quotas.c.vendor == vendor, quotas.c.account == account, quotas.c.name == name)

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import fields
 from json import dumps, loads
 from typing import Any
 
@@ -11,11 +10,14 @@ import sqlalchemy as sa
 from export_pipeline.errors import UnknownScan
 from export_pipeline.ledger import events
 from export_pipeline.ledger.database import Tx, in_chunks
+from export_pipeline.ledger.prepared import prepared
+from export_pipeline.ledger.reading import reader
 from export_pipeline.ledger.rows import Scan, ScanState
 from export_pipeline.ledger.schema import scans
 from export_pipeline.scans import ScanKey
 
 SETTLED = (ScanState.ARCHIVED, ScanState.PARTIAL, ScanState.FAILED, ScanState.EXPIRED)
+"""Scans for which nothing is under way."""
 
 
 def register(
@@ -35,8 +37,7 @@ def register(
     expires_at = expires_at if expires_at is not None else known.expires_at
     if merged == known.details and expires_at == known.expires_at:
         return known, False
-    change = sa.update(scans).where(scans.c.id == known.id)
-    tx.run(change.values(details=merged, expires_at=expires_at))
+    tx.run(_change(known.id, details=merged, expires_at=expires_at))
     events.record(tx, known.id, "registered again", source=source)
     return get(tx, key), True
 
@@ -77,14 +78,15 @@ def _insert(
 
 def find(tx: Tx, key: ScanKey) -> Scan | None:
     """The scan, None if the ledger does not have it."""
-    row = tx.one_or_none(
-        sa.select(scans).where(
-            scans.c.vendor == key.vendor,
-            scans.c.account == key.account,
-            scans.c.scan == key.scan,
-        )
-    )
+    row = tx.one_or_none(_find(key.vendor, key.account, key.scan))
     return None if row is None else to_scan(row)
+
+
+@prepared
+def _find(vendor: str, account: str, scan: str) -> sa.Select[Any]:
+    return sa.select(scans).where(
+        scans.c.vendor == vendor, scans.c.account == account, scans.c.scan == scan
+    )
 
 
 def find_many(tx: Tx, keys: Sequence[ScanKey]) -> dict[ScanKey, Scan]:
@@ -118,15 +120,25 @@ def get(tx: Tx, key: ScanKey) -> Scan:
 
 def by_id(tx: Tx, scan_id: int) -> Scan:
     """The scan with this row id, which some other row refers to."""
-    return to_scan(tx.connection.execute(sa.select(scans).where(scans.c.id == scan_id)).one())
+    return to_scan(tx.execute(_by_id(scan_id)).one())
+
+
+@prepared
+def _by_id(scan_id: int) -> sa.Select[Any]:
+    return sa.select(scans).where(scans.c.id == scan_id)
 
 
 def by_ids(tx: Tx, scan_ids: Sequence[int]) -> list[Scan]:
     """The scans with these row ids."""
     found: list[Scan] = []
     for ids in in_chunks(scan_ids):
-        found += [to_scan(row) for row in tx.all(sa.select(scans).where(scans.c.id.in_(ids)))]
+        found += [to_scan(row) for row in tx.all(_by_ids(ids))]
     return found
+
+
+@prepared
+def _by_ids(scan_ids: Sequence[int]) -> sa.Select[Any]:
+    return sa.select(scans).where(scans.c.id.in_(scan_ids))
 
 
 def page(
@@ -157,14 +169,23 @@ def soonest_to_expire(tx: Tx, vendor: str, limit: int) -> list[Scan]:
 
 def settle(tx: Tx, scan_id: int, state: ScanState, reason: str = "") -> None:
     """Set where the scan stands, with the reason that people will read; no more once forgotten."""
+    tx.run(_settle(scan_id, state=state, reason=reason))
+
+
+@prepared
+def _settle(scan_id: int, **values: Any) -> sa.Update:
     kept = sa.and_(scans.c.id == scan_id, scans.c.state != ScanState.FORGOTTEN)
-    tx.run(sa.update(scans).where(kept).values(state=state, reason=reason))
+    return sa.update(scans).where(kept).values(**values)
 
 
 def set_generation(tx: Tx, scan_id: int, number: int) -> None:
     """Make this generation the scan's current one, with an order open for it."""
-    change = sa.update(scans).where(scans.c.id == scan_id)
-    tx.run(change.values(generation=number, state=ScanState.ORDERED, reason=""))
+    tx.run(_change(scan_id, generation=number, state=ScanState.ORDERED, reason=""))
+
+
+@prepared
+def _change(scan_id: int, **values: Any) -> sa.Update:
+    return sa.update(scans).where(scans.c.id == scan_id).values(**values)
 
 
 def count_by_state(tx: Tx, vendor: str | None = None) -> dict[str, int]:
@@ -175,7 +196,5 @@ def count_by_state(tx: Tx, vendor: str | None = None) -> dict[str, int]:
     return {str(state): int(count) for state, count in tx.all(query)}
 
 
-def to_scan(row: sa.Row[Any]) -> Scan:
-    """Read a row of the scans table."""
-    values = {field.name: getattr(row, field.name) for field in fields(Scan)}
-    return Scan(**{**values, "state": ScanState(row.state)})
+to_scan = reader(Scan, state=ScanState)
+"""Reads a row of the scans table."""

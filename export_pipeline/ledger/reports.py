@@ -5,12 +5,13 @@ it. Whoever shows it (an asset's run or an op job) takes it under a lease and ma
 """
 
 from collections.abc import Sequence
-from dataclasses import fields
 from typing import Any
 
 import sqlalchemy as sa
 
 from export_pipeline.ledger.database import Tx
+from export_pipeline.ledger.prepared import prepared
+from export_pipeline.ledger.reading import reader
 from export_pipeline.ledger.rows import Report
 from export_pipeline.ledger.schema import reports
 
@@ -23,7 +24,7 @@ def add(
 ) -> None:
     """Note that `asset` of the scan was settled as `status`."""
     tx.run(
-        sa.insert(reports).values(
+        _insert(
             scan_id=scan_id,
             vendor=vendor,
             generation=generation,
@@ -33,6 +34,11 @@ def add(
             created_at=tx.now,
         )
     )
+
+
+@prepared
+def _insert(**values: Any) -> sa.Insert:
+    return sa.insert(reports).values(**values)
 
 
 def take(
@@ -51,10 +57,7 @@ def take(
         query = query.where(reports.c.scan_id.in_(scan_ids))
     if assets is not None:
         query = query.where(reports.c.asset.in_(assets))
-    taken = [
-        Report(**{field.name: getattr(row, field.name) for field in fields(Report)})
-        for row in tx.all(query)
-    ]
+    taken = [_report(row) for row in tx.all(query)]
     tx.run(
         sa.update(reports)
         .where(reports.c.id.in_([report.id for report in taken]))
@@ -71,6 +74,9 @@ def shown(tx: Tx, report_ids: Sequence[int]) -> None:
 def has_outstanding(tx: Tx, vendor: str) -> bool:
     """Whether a report waits that nobody is showing now."""
     return tx.one_or_none(_outstanding(tx, vendor).limit(1)) is not None
+
+
+_report = reader(Report)
 
 
 def _outstanding(tx: Tx, vendor: str) -> sa.Select[Any]:

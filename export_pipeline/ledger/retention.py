@@ -4,14 +4,22 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from export_pipeline.ledger import holds
+from export_pipeline.ledger import cursors, holds
 from export_pipeline.ledger.database import Tx
+from export_pipeline.ledger.orders import OPEN
 from export_pipeline.ledger.registry import to_scan
 from export_pipeline.ledger.rows import Scan, ScanState
-from export_pipeline.ledger.schema import generations, scans
+from export_pipeline.ledger.schema import generations, orders, scans
 
-SETTLED = (ScanState.ARCHIVED, ScanState.PARTIAL, ScanState.EXPIRED, ScanState.FORGOTTEN)
-"""What may go by itself: others are being archived, or somebody must act on them."""
+MAY_GO = (
+    ScanState.ARCHIVED,
+    ScanState.PARTIAL,
+    ScanState.FAILED,
+    ScanState.EXPIRED,
+    ScanState.FORGOTTEN,
+)
+"""What may go by itself where nothing is under way; `forgotten` was interrupted."""
+_RAN = "retention/"
 
 
 @dataclass(frozen=True)
@@ -30,7 +38,10 @@ class Due:
 
 
 def due(tx: Tx, vendor: str, days: int, *, after: int = 0, limit: int = 1_000) -> list[Due]:
-    """Scans beyond row id `after` whose newest seal is `days` old, those on hold left out."""
+    """Scans beyond row id `after` whose newest seal is `days` old.
+
+    Those on hold are left out, and those that are being archived anew.
+    """
     sealed = (
         sa.select(
             generations.c.scan_id,
@@ -45,8 +56,24 @@ def due(tx: Tx, vendor: str, days: int, *, after: int = 0, limit: int = 1_000) -
     query = (
         sa.select(scans, sealed.c.sealed_at, sealed.c.bytes)
         .join_from(scans, sealed, sealed.c.scan_id == scans.c.id)
-        .where(scans.c.vendor == vendor, scans.c.state.in_(SETTLED), ~holds.is_held(scans))
+        .where(
+            scans.c.vendor == vendor,
+            scans.c.state.in_(MAY_GO),
+            ~sa.exists().where(orders.c.scan_id == scans.c.id, orders.c.state.in_(OPEN)),
+            ~holds.is_held(scans),
+        )
         .order_by(scans.c.id)
         .limit(limit)
     )
     return [Due(to_scan(row), float(row.sealed_at), int(row.bytes)) for row in tx.all(query)]
+
+
+def ran(tx: Tx, vendor: str) -> None:
+    """Note that the retention of the vendor's scans ran to its end just now."""
+    cursors.save(tx, _RAN + vendor, tx.now)
+
+
+def ran_seconds_ago(tx: Tx, vendor: str) -> float | None:
+    """How long ago it last did, None if it never did."""
+    moment = cursors.load(tx, _RAN + vendor)
+    return None if moment is None else tx.now - float(moment)

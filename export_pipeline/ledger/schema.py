@@ -209,6 +209,7 @@ tokens = sa.Table(
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("sealed", sa.LargeBinary, nullable=False),
     sa.Column("expires_at", sa.Double, nullable=False),
+    sa.Index("tokens_by_end", "vendor", "account", "expires_at"),
 )
 
 cursors = sa.Table(

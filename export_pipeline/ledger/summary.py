@@ -17,6 +17,7 @@ from export_pipeline.ledger.rows import (
     ScanState,
 )
 from export_pipeline.ledger.schema import generations, orders, reports, scans
+from export_pipeline.ledger.troubles import IS_DAMAGED
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ def find_scans(
     states: Iterable[ScanState] = (),
     account: str | None = None,
     vendor: str | None = None,
+    damaged: bool = False,
     after: int = 0,
     limit: int = 1000,
 ) -> list[Scan]:
@@ -52,6 +54,8 @@ def find_scans(
         query = query.where(scans.c.account == account)
     if vendor is not None:
         query = query.where(scans.c.vendor == vendor)
+    if damaged:
+        query = query.where(scans.c.id.in_(sa.select(generations.c.scan_id).where(IS_DAMAGED)))
     return [to_scan(row) for row in tx.all(query.order_by(scans.c.id).limit(limit))]
 
 

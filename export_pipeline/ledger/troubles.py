@@ -1,16 +1,19 @@
 """What is wrong, grouped in the database: how much of each, and the first few by name."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 import sqlalchemy as sa
 
-from export_pipeline.ledger.database import Tx
+from export_pipeline.ledger.database import Tx, in_chunks
 from export_pipeline.ledger.rows import GenerationState, OrderState, ScanState
-from export_pipeline.ledger.schema import accounts, generations, orders, scans
+from export_pipeline.ledger.schema import accounts, events, generations, orders, scans
 from export_pipeline.scans import ScanKey
 
+IS_DAMAGED = sa.and_(generations.c.state == GenerationState.SEALED, generations.c.damage != "")
+LOST = (ScanState.PARTIAL, ScanState.EXPIRED)
 NAMES = 3
 GROUPS = 500
 """Most groups that one look returns, the largest first."""
@@ -64,6 +67,30 @@ def failures(tx: Tx, vendors: Sequence[str], states: Sequence[ScanState]) -> lis
     return _grouped(tx, found.where(scans.c.vendor.in_(vendors), scans.c.state.in_(states)))
 
 
+def lost(tx: Tx, vendors: Sequence[str], *, seconds: float) -> list[Trouble]:
+    """Scans that went at the vendor, or were sealed without something, in the last `seconds`.
+
+    Their kinds are their states.
+    """
+    newest_event = (
+        sa.select(events.c.at)
+        .where(events.c.scan_id == scans.c.id)
+        .order_by(events.c.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    found = sa.select(
+        scans.c.id,
+        scans.c.vendor,
+        scans.c.account,
+        scans.c.scan,
+        scans.c.state.label("kind"),
+        sa.literal("").label("key"),
+        scans.c.reason,
+    ).where(scans.c.vendor.in_(vendors), scans.c.state.in_(LOST))
+    return _grouped(tx, found.where(newest_event >= tx.now - seconds))
+
+
 def late_orders(tx: Tx, *, grace: float, silence: float) -> list[Trouble]:
     """Open orders `grace` seconds past their deadline, or sent `silence` seconds ago to no avail.
 
@@ -95,8 +122,24 @@ def damaged(tx: Tx) -> list[Trouble]:
         sa.literal("").label("key"),
         generations.c.damage.label("reason"),
     ).join(scans, scans.c.id == generations.c.scan_id)
-    sealed = generations.c.state == GenerationState.SEALED
-    return _grouped(tx, found.where(sealed, generations.c.damage != ""))
+    return _grouped(tx, found.where(IS_DAMAGED))
+
+
+def count_damaged(tx: Tx) -> int:
+    """How many sealed generations those are."""
+    query = sa.select(sa.func.count()).select_from(generations).where(IS_DAMAGED)
+    return int(tx.connection.execute(query).scalar_one())
+
+
+def damage(tx: Tx, scan_ids: Sequence[int]) -> dict[int, list[str]]:
+    """What audits found of those of the scans, by row id, that are damaged, a sentence each."""
+    found: dict[int, list[str]] = defaultdict(list)
+    query = sa.select(generations.c.scan_id, generations.c.damage).where(IS_DAMAGED)
+    for some in in_chunks(scan_ids):
+        of_some = query.where(generations.c.scan_id.in_(some))
+        for row in tx.all(of_some.order_by(generations.c.scan_id, generations.c.number)):
+            found[row.scan_id] += row.damage.splitlines()
+    return found
 
 
 def refused_logins(tx: Tx) -> list[Refused]:

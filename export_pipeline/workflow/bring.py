@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any, NamedTuple
 
 from export_pipeline.errors import AlreadyExists, ConfigError, NotFound, VendorError
-from export_pipeline.ledger import artifacts, orders
+from export_pipeline.ledger import artifacts, placed
 from export_pipeline.ledger.database import Tx
 from export_pipeline.ledger.rows import Artifact, Order, Scan
 from export_pipeline.receiver.guard import writing
@@ -102,5 +102,5 @@ async def _hold(pipeline: Pipeline, order: Order) -> None:
     while is_ours:
         await asyncio.sleep(HOLD_SECONDS)
         is_ours = await pipeline.ledger.apply(
-            orders.hold, order.id, pipeline.owner, seconds=LEASE_SECONDS
+            placed.hold, order.id, pipeline.owner, seconds=LEASE_SECONDS
         )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from export_pipeline.archive.verify import Verdict, verify
 from export_pipeline.concurrency import all_of
 from export_pipeline.errors import StoreError
-from export_pipeline.ledger import artifacts, orders, registry
+from export_pipeline.ledger import artifacts, placed, registry
 from export_pipeline.ledger.database import Tx
 from export_pipeline.ledger.rows import Artifact, ArtifactState, Order, Scan
 from export_pipeline.storage.store import Store
@@ -27,7 +27,7 @@ async def collect(pipeline: Pipeline, *, limit: int, scan_ids: Sequence[int] | N
             that one is free for the next round.
     """
     taken = await pipeline.ledger.apply(
-        orders.take_completed,
+        placed.take_completed,
         pipeline.vendor.name,
         pipeline.owner,
         limit=limit,
@@ -41,7 +41,7 @@ async def collect(pipeline: Pipeline, *, limit: int, scan_ids: Sequence[int] | N
             try:
                 await collect_order(pipeline, order)
             except StoreError:
-                await pipeline.ledger.apply(orders.release, order.id)
+                await pipeline.ledger.apply(placed.release, order.id)
                 raise
 
     await all_of(*map(gated, taken))

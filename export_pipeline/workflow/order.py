@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from enum import StrEnum
 
-from export_pipeline.ledger import artifacts, events, generations, orders, registry
+from export_pipeline.ledger import artifacts, events, generations, orders, registry, turns
 from export_pipeline.ledger.database import Tx
 from export_pipeline.ledger.rows import (
     Artifact,
@@ -57,7 +57,7 @@ def request(
     if generation is not None and generation.state == GenerationState.SEALED and not new_generation:
         return Requested.SEALED
     number = _open(tx, scan, generation, wants_bag=wants_bag)
-    orders.promote(tx, scan.id, queue_class)
+    turns.promote(tx, scan.id, queue_class)
     placed = order_artifacts(tx, vendor, scan, number, kinds, attempt=1, queue_class=queue_class)
     finish(tx, scan, number)
     return Requested.QUEUED if placed else Requested.OPEN

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from export_pipeline.archive.verify import Verdict
-from export_pipeline.ledger import artifacts, events, orders
+from export_pipeline.ledger import artifacts, events, orders, placed
 from export_pipeline.ledger.database import Tx
 from export_pipeline.ledger.rows import Artifact, ArtifactState, Order, Outcome, Scan
 from export_pipeline.workflow.bring import Failure
@@ -42,7 +42,7 @@ def settle_order(tx: Tx, pipeline: Pipeline, looked: Looked) -> bool:
     if order is None or order.state != looked.order.state:
         return False  # another collector took the order over while this one was slow
     if order.completed_at != looked.order.completed_at:
-        orders.release(tx, order.id)  # the webhook came while we looked: look once more
+        placed.release(tx, order.id)  # the webhook came while we looked: look once more
         return False
     files = [one for one in artifacts.of_order(tx, order.id) if one.name in looked.verdicts]
     for artifact in files:
@@ -71,7 +71,7 @@ def _postponed(tx: Tx, pipeline: Pipeline, order: Order, looked: Looked, to_come
     patience = pipeline.settings.order_patience
     if passing:
         patience = min(patience, max(AGAIN_SECONDS, *(rest_seconds(one) for one in passing)))
-    orders.wait_on(tx, order.id, look_after=tx.now + min(patience, deadline - tx.now))
+    placed.wait_on(tx, order.id, look_after=tx.now + min(patience, deadline - tx.now))
     return True
 
 

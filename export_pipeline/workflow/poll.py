@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from export_pipeline.errors import ConfigError, VendorError
-from export_pipeline.ledger import orders, quotas
+from export_pipeline.ledger import placed, quotas
 from export_pipeline.ledger.database import Tx
 from export_pipeline.ledger.rows import Order
 from export_pipeline.vendors.vendor import Asking, Completion
@@ -76,7 +76,7 @@ def _next_wait(tx: Tx, pipeline: Pipeline, account: str) -> tuple[float, float |
     None with nothing to ask after, and while the account waits for a person.
     """
     name = pipeline.vendor.name
-    due = orders.next_to_ask(tx, name, account)
+    due = placed.next_to_ask(tx, name, account)
     rest = quotas.cooldown(tx, name, account)
     if due is None or rest.needs_person:
         return tx.now, None
@@ -86,7 +86,7 @@ def _next_wait(tx: Tx, pipeline: Pipeline, account: str) -> tuple[float, float |
 async def _take(pipeline: Pipeline, asking: Asking, account: str) -> list[Order]:
     """The orders of one question, of those whose time has come; another process may be faster."""
     return await pipeline.ledger.apply(
-        orders.take_to_ask,
+        placed.take_to_ask,
         pipeline.vendor.name,
         account,
         limit=asking.at_once,
@@ -114,7 +114,7 @@ def _asked(
         if order.id in completions:
             note_completion(tx, order.id, completions[order.id])
         else:
-            orders.ask_later(tx, order.id, tx.now + pause(asking, tx.now - _began(order)))
+            placed.ask_later(tx, order.id, tx.now + pause(asking, tx.now - _began(order)))
 
 
 def _not_asked(
@@ -126,7 +126,7 @@ def _not_asked(
 ) -> None:
     let_rest(tx, taken[0].vendor, account, error)
     for order in taken:
-        orders.ask_later(tx, order.id, tx.now + asking.longest_seconds)
+        placed.ask_later(tx, order.id, tx.now + asking.longest_seconds)
 
 
 def _began(order: Order) -> float:

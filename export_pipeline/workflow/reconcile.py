@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from export_pipeline.concurrency import all_of
-from export_pipeline.ledger import events, generations, orders, registry
+from export_pipeline.ledger import events, generations, placed, registry
 from export_pipeline.ledger.database import Tx
 from export_pipeline.ledger.rows import GenerationState, Scan
 from export_pipeline.vendors.vendor import Vendor
@@ -49,7 +49,7 @@ async def reconcile(pipeline: Pipeline) -> Reconciled:
 
 def is_needed(tx: Tx, vendor: Vendor) -> bool:
     """Whether a round would find something; cheap, for a sensor."""
-    is_stuck = orders.has_stuck(tx, vendor.name, is_asked=vendor.asking is not None)
+    is_stuck = placed.has_stuck(tx, vendor.name, is_asked=vendor.asking is not None)
     return is_stuck or any(
         find(tx, vendor.name, 1) for find in (generations.unsealed, generations.untidy)
     )
@@ -58,10 +58,10 @@ def is_needed(tx: Tx, vendor: Vendor) -> bool:
 def find_stuck(tx: Tx, vendor: Vendor) -> Reconciled:
     """Give late orders to the collectors and unfinished sends back to the queue."""
     is_asked = vendor.asking is not None
-    abandoned = orders.abandoned(tx, vendor.name)
+    abandoned = placed.abandoned(tx, vendor.name)
     for order in abandoned:
         events.record(tx, order.scan_id, "queued again: its sender died", order.id)
-    late = orders.late(tx, vendor.name, ORDERS_PER_TURN, is_asked=is_asked)
+    late = placed.late(tx, vendor.name, ORDERS_PER_TURN, is_asked=is_asked)
     silent = "not ended at its deadline" if is_asked else "no webhook"
     for order in late:
         events.record(tx, order.scan_id, f"{silent}: looking in the store", order.id)

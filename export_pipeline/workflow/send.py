@@ -17,7 +17,7 @@ from export_pipeline.errors import (
     TurnMissed,
     VendorError,
 )
-from export_pipeline.ledger import artifacts, events, orders, quotas, registry
+from export_pipeline.ledger import artifacts, events, orders, quotas, registry, turns
 from export_pipeline.ledger.database import Tx
 from export_pipeline.ledger.rows import Artifact, Order, OrderState, Outcome, Scan
 from export_pipeline.storage.store import UploadTarget
@@ -117,7 +117,7 @@ def _next_wait(tx: Tx, pipeline: Pipeline, account: str) -> tuple[float, float |
 
     None with nothing queued, and while the account waits for a person.
     """
-    due = orders.earliest_due(tx, pipeline.vendor.name, account)
+    due = turns.earliest_due(tx, pipeline.vendor.name, account)
     rest = quotas.cooldown(tx, pipeline.vendor.name, account)
     if due is None or rest.needs_person:
         return tx.now, None
@@ -170,7 +170,7 @@ class _Claim:
 
 def _claim(tx: Tx, pipeline: Pipeline, account: str) -> _Claim:
     name, wanted = pipeline.vendor.name, pipeline.vendor.quotas(account)
-    due = orders.earliest_due(tx, name, account) or tx.now
+    due = turns.earliest_due(tx, name, account) or tx.now
     if due > tx.now:
         return _Claim(0, due - tx.now, valid_until=0.0)  # void: claimed now it would be wasted
     moment = quotas.claim(tx, name, account, wanted)
@@ -189,7 +189,7 @@ def _take(
     if quotas.cooldown(tx, name, account).until > tx.now:
         return None
     backlog_turn = claim.number % BACKLOG_SHARE == 0
-    order = orders.next_in_queue(tx, name, account, backlog_turn=backlog_turn)
+    order = turns.next_in_queue(tx, name, account, backlog_turn=backlog_turn)
     if order is None:
         return None
     deadline = tx.now + pipeline.settings.order_deadline

@@ -37,7 +37,7 @@ ADMITTED = 50_000
 """Most settled scans in Dagster: the default of EXPORT_ACTIVE_SCANS."""
 YEAR_SECONDS = 365 * 86_400.0
 SCANS_PER_TRANSACTION = 2_000
-_NEWS = ("registered", "ordered", "sent", "accepted", "completed", "verified", "frozen", "sealed")
+NEWS = ("registered", "ordered", "sent", "accepted", "completed", "verified", "frozen", "sealed")
 # Of each hundred scans in turn, so that every page of a table has some of each.
 _STATES = (
     *[ScanState.ARCHIVED] * 74,
@@ -103,7 +103,7 @@ def _reason(number: int) -> str:
 
 
 def _news(number: int, at: float, *, is_settled: bool) -> Rows:
-    words = _NEWS if is_settled else _NEWS[:2]
+    words = NEWS if is_settled else NEWS[:2]
     for event in words:
         yield events, {"scan_id": number + 1, "at": at, "event": event, "detail": {"generation": 1}}
     for topic in ("scans", "orders") if is_settled else ("scans",):

@@ -18,9 +18,10 @@ from export_pipeline.defs.copyleaks import COPYLEAKS
 from export_pipeline.ledger import schema
 from export_pipeline.ledger.database import sqlite_url
 from export_pipeline.ledger.home import make_ledger
+from export_pipeline_tests.benchmarks.bagged import fill_store
 from export_pipeline_tests.benchmarks.filled import fill
 from export_pipeline_tests.benchmarks.processes import PYTHON
-from export_pipeline_tests.benchmarks.scale_part import PARTS
+from export_pipeline_tests.benchmarks.scale_part import ARCHIVE, PARTS, REBUILD
 from export_pipeline_tests.benchmarks.scale_tick import TICKS, dagster_of
 
 SIZES = (1_000, 10_000, 100_000)
@@ -44,6 +45,8 @@ def measure(count: int, parts: Sequence[str], folder: Path) -> dict[str, Any]:
     ledger.close()
     with dagster_of(home) as instance:
         COPYLEAKS.add_partitions(instance, shown)
+    if REBUILD in parts:
+        fill_store(home / ARCHIVE, count)
     return {
         "scans": count,
         "artifacts": artifacts,

@@ -7,13 +7,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import perf_counter, process_time
 from typing import Any, NamedTuple, TypeVar
 from uuid import uuid4
 
 from export_pipeline.archive.catalog import write_catalog
+from export_pipeline.concurrency import run_batch
 from export_pipeline.ledger import admission, audits, summary
-from export_pipeline.ledger.database import Ledger, Tx
+from export_pipeline.ledger.database import Ledger, Tx, sqlite_url
+from export_pipeline.ledger.home import make_ledger
 from export_pipeline.ledger.rows import QueueClass, ScanState
 from export_pipeline.receiver.addresses import Addresses
 from export_pipeline.settings import Settings
@@ -25,11 +28,15 @@ from export_pipeline.workflow.alerting.causes import read_causes
 from export_pipeline.workflow.fetch import Wanted
 from export_pipeline.workflow.history import find_named, read_history
 from export_pipeline.workflow.pipeline import Pipeline
+from export_pipeline.workflow.rebuilding.rebuild import rebuild
 from export_pipeline.workflow.register import queue_registered
 from export_pipeline.workflow.reporting.figures import read_figures
 from export_pipeline.workflow.status import read_status
 from export_pipeline_tests.benchmarks.filled import ACCOUNT, VENDOR
 
+ARCHIVE = "archive"
+"""The store, below a home."""
+REBUILD = "catalog rebuild"
 CALLS = 5
 LONG_SECONDS = 2.0
 """What takes longer is measured once."""
@@ -88,6 +95,19 @@ def _catalog(place: Place) -> None:
     asyncio.run(write_catalog(place.ledger, place.store, datetime.now(UTC), uuid4().hex))
 
 
+def _rebuild(place: Place) -> None:
+    """Into a new ledger, by the tag files of the bags beside this one."""
+
+    async def bags(ledger: Ledger) -> int:
+        steps = rebuild(ledger, place.store, place.vendors, tombstone_secret=None)
+        return [done.added async for done in steps][-1]
+
+    with TemporaryDirectory(dir=place.settings.home) as folder:
+        ledger = make_ledger(sqlite_url(Path(folder)))
+        assert run_batch(bags(ledger)), "no bag was found"
+        ledger.close()
+
+
 def _claim(place: Place) -> None:
     def claim(tx: Tx) -> None:
         send._next_wait(tx, place.pipeline, ACCOUNT)
@@ -130,6 +150,7 @@ def _fetched(place: Place) -> None:
 
 PARTS: Mapping[str, Callable[[Place], object]] = {
     "catalog, written": _catalog,
+    REBUILD: _rebuild,
     "status": lambda place: place.read(read_status, place.vendors),
     "report's figures": lambda place: place.read(read_figures, place.vendors),
     "causes of alerts": lambda place: place.read(read_causes, place.vendors, 7_200.0),
@@ -177,7 +198,7 @@ def tell(cost: Cost) -> None:
 def _main(home: Path, name: str) -> None:
     settings = Settings.from_env(environment_of(home))
     ledger = Ledger(settings.ledger_url)
-    store = LocalStore(home / "archive")
+    store = LocalStore(home / ARCHIVE)
     place = Place(settings, ledger, store, open_vendors(settings, ledger))
     tell(measure(lambda: PARTS[name](place)))
     ledger.close()

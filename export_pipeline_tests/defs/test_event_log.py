@@ -135,7 +135,8 @@ def test_the_projects_and_the_demos_configuration_name_it(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "dagster.yaml").write_text((ROOT / "dagster.yaml").read_text())
     demo = DemoHome(tmp_path / "a: demo")
-    demo.make()
+    with demo.held():
+        pass
     for folder in (tmp_path, demo.dagster):
         with dg.DagsterInstance.from_config(str(folder)) as made:
             assert isinstance(made.event_log_storage, BatchingEventLog)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from export_pipeline.defs.batch import FAILURES_SHOWN, Result
-from export_pipeline.ledger import orders
+from export_pipeline.ledger import placed
 from export_pipeline.sandbox import ScanSpec
 from export_pipeline_tests.defs.lab import EVERYTHING, Lab, asset_key, reason
 from export_pipeline_tests.defs.lab import lab as make_lab
@@ -94,4 +94,4 @@ def test_what_the_quota_keeps_back_is_materialized_later_without_hands(
     assert slow_lab.job("collect").success
     assert slow_lab.materialized("bag") == set(keys)
     assert slow_lab.failed("bag") == set()
-    assert slow_lab.world.look(orders.has_completed, "copyleaks") is False
+    assert slow_lab.world.look(placed.has_completed, "copyleaks") is False

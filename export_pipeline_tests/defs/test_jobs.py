@@ -3,7 +3,7 @@
 import pytest
 
 from export_pipeline.defs import jobs
-from export_pipeline.ledger import orders
+from export_pipeline.ledger import turns
 from export_pipeline.ledger.rows import QueueClass
 from export_pipeline.sandbox import ScanSpec
 from export_pipeline_tests.defs.lab import EVERYTHING, Lab, asset_key, reason
@@ -104,7 +104,7 @@ def test_the_nightly_queue_takes_every_registered_scan_once(lab: Lab) -> None:
     names = lab.registered(230)
     lab.job("queue", queue_class="nightly")
     lab.job("queue", queue_class="nightly")
-    queued = lab.world.look(orders.count_queued, "copyleaks", QueueClass.NIGHTLY)
+    queued = lab.world.look(turns.count_queued, "copyleaks", QueueClass.NIGHTLY)
     assert queued == len(names)
     clear_queue(lab)
 
@@ -114,7 +114,7 @@ def test_the_backlog_is_kept_at_its_depth(lab: Lab, monkeypatch: pytest.MonkeyPa
     lab.registered(200)
     for _ in range(2):
         assert lab.job("queue", queue_class="backlog").success
-        assert lab.world.look(orders.count_queued, "copyleaks", QueueClass.BACKLOG) == 120
+        assert lab.world.look(turns.count_queued, "copyleaks", QueueClass.BACKLOG) == 120
     clear_queue(lab)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from export_pipeline.archive.layout import scan_prefix
 from export_pipeline.errors import ConfigError
 from export_pipeline.ledger import (
     bulk,
@@ -17,10 +18,12 @@ from export_pipeline.ledger import (
     inbox,
     leases,
     orders,
+    placed,
     registry,
     reports,
     retention,
     tombstones,
+    turns,
 )
 from export_pipeline.ledger.database import Ledger, Tx
 from export_pipeline.ledger.rows import QueueClass, Scan, ScanState
@@ -128,7 +131,7 @@ def test_a_stopped_scan_is_revived_by_nothing(ledger: Ledger, scan: Scan) -> Non
         number = generations.open_next(tx, scan, wants_bag=True)
         order = orders.insert(tx, scan, generation=number, attempt=1, queue_class=QueueClass.HAND)
         erase.stop(tx, registry.by_id(tx, scan.id))
-        assert orders.next_in_queue(tx, "copyleaks", "default", backlog_turn=False) is None
+        assert turns.next_in_queue(tx, "copyleaks", "default", backlog_turn=False) is None
         assert not orders.completed(tx, order, {})
         registry.settle(tx, scan.id, ScanState.ARCHIVED)
         assert registry.by_id(tx, scan.id).state == ScanState.FORGOTTEN
@@ -150,7 +153,7 @@ def test_whoever_works_on_a_scan_is_named(ledger: Ledger, scan: Scan, clock: Ste
     assert at_work() == f"its order {order} is being sent"
     with ledger.write() as tx:
         assert orders.completed(tx, order, {})
-        assert orders.take_completed(tx, "copyleaks", "me", limit=1, seconds=60)
+        assert placed.take_completed(tx, "copyleaks", "me", limit=1, seconds=60)
     assert at_work() == f"its order {order} is being collected"
     clock.step(60)
     assert at_work() == ""
@@ -158,6 +161,12 @@ def test_whoever_works_on_a_scan_is_named(ledger: Ledger, scan: Scan, clock: Ste
         generations.freeze(tx, scan.id, number, "archived", 0, 0)
     assert at_work() == "its bag is being sealed"
     clock.step(61)
+    assert at_work() == ""
+    with ledger.write() as tx:
+        leases.acquire(tx, f"seal:{FOLDER}{number}/", "a key", 60)
+        leases.acquire(tx, "seal:copyleaks/default/one-more/1/", "a key", 600)
+    assert at_work() == "its bag is being sealed"
+    clock.step(60)
     with ledger.write() as tx:
         asset = {"generation": 1, "asset": "bag", "status": "archived"}
         reports.add(tx, scan_id=scan.id, vendor="copyleaks", **asset)  # type: ignore[arg-type]
@@ -217,6 +226,36 @@ def test_an_alert_that_only_looks_like_the_scan_stays(ledger: Ledger) -> None:
         erase.erase(tx, scan, FOLDER)
         (left,) = tx.all(metadata.tables["alerts"].select())
     assert left.reason == "request 1100-11 of 211 failed"
+
+
+def test_what_is_made_of_a_held_scan_is_not_due(ledger: Ledger, clock: SteppedClock) -> None:
+    source = {"vendor": "copyleaks", "account": "default", "scan": HOSTILE}
+    with ledger.write() as tx:
+        for name, details in (("made", {"source": source}), ("other", {"source": "a text"})):
+            one, _ = registry.register(
+                tx, key(name, "cloudconvert"), source="test", details=details
+            )
+            number = generations.open_next(tx, one, wants_bag=True)
+            generations.freeze(tx, one.id, number, "archived", 1, 1)
+            generations.sealed(tx, one.id, number, "0" * 64)
+            registry.settle(tx, one.id, ScanState.ARCHIVED)
+        clock.step(40 * DAY)
+    with ledger.write() as tx:
+        assert _due(tx) == ["made", "other"]
+        holds.place(tx, key(HOSTILE), "case 7")
+        assert _due(tx) == ["other"]
+
+
+def _due(tx: Tx) -> list[str]:
+    return [one.scan.scan for one in retention.due(tx, "cloudconvert", 30)]
+
+
+def test_an_alert_that_names_the_scan_as_keys_and_commands_do_goes(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        scan, _ = registry.register(tx, key(HOSTILE), source="test")
+        _alert(tx, reason=f"{scan_prefix(scan.key)}1/data/x changed since it was sealed")
+        erase.erase(tx, scan, scan_prefix(scan.key))
+        assert tx.all(metadata.tables["alerts"].select()) == []
 
 
 def test_no_row_of_an_erased_scan_is_left_in_any_table(ledger: Ledger, scan: Scan) -> None:

@@ -31,3 +31,17 @@ def test_a_closed_order_is_open_no_more(ledger: Ledger, scan: Scan) -> None:
         ]
         orders.close(tx, ids[0], Outcome.DELIVERED)
         assert inventory.open_orders(tx, [*ids, "unknown"]) == {ids[1]}
+
+
+def test_problems_are_those_noted_last_without_what_was_dropped(ledger: Ledger) -> None:
+    folder = "copyleaks/default/a=2fb/"
+    with ledger.write() as tx:
+        assert inventory.noted(tx) == inventory.Problems()
+        inventory.note(tx, ["before"])
+        inventory.note(tx, [f"{folder}1/ is strange", *(f"{number}.txt" for number in range(30))])
+        assert inventory.noted(tx).count == 31
+        assert len(inventory.noted(tx).first) == inventory.PROBLEMS_KEPT
+        inventory.drop(tx, folder)
+        inventory.drop(tx, "copyleaks/default/other/")
+        left = inventory.noted(tx)
+    assert (left.count, left.first[0]) == (30, "0.txt")

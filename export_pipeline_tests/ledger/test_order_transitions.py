@@ -8,7 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from hypothesis.stateful import run_state_machine_as_test as run
 
 from export_pipeline.errors import LedgerError
-from export_pipeline.ledger import artifacts, generations, orders, registry
+from export_pipeline.ledger import artifacts, generations, orders, placed, registry
 from export_pipeline.ledger.database import Ledger, Tx
 from export_pipeline.ledger.rows import OrderState, Outcome, QueueClass
 from export_pipeline.scans import ScanKey
@@ -134,7 +134,7 @@ class OrderMachine(RuleBasedStateMachine):
             for order_id, one in self.known.items()
             if one.state == W and one.not_before <= self.tx.now
         }
-        assert {order.id for order in orders.late(self.tx, VENDOR, 10)} == late
+        assert {order.id for order in placed.late(self.tx, VENDOR, 10)} == late
         for order_id in late:
             self.known[order_id].state = D
 
@@ -145,7 +145,7 @@ class OrderMachine(RuleBasedStateMachine):
             for order_id, one in self.known.items()
             if one.state == S and one.is_free(self.tx.now)
         }
-        assert {order.id for order in orders.abandoned(self.tx, VENDOR)} == dead
+        assert {order.id for order in placed.abandoned(self.tx, VENDOR)} == dead
         for order_id in dead:
             model = self.known[order_id]
             model.state, model.not_before, model.lease_until = Q, self.tx.now, None
@@ -153,8 +153,8 @@ class OrderMachine(RuleBasedStateMachine):
     @rule(limit=st.integers(1, 3))
     def take(self, limit: int) -> None:
         free = {i for i, one in self.known.items() if one.state == D and one.is_free(self.tx.now)}
-        assert orders.has_completed(self.tx, VENDOR) == bool(free)
-        taken = orders.take_completed(self.tx, VENDOR, "me", limit=limit, seconds=LEASE)
+        assert placed.has_completed(self.tx, VENDOR) == bool(free)
+        taken = placed.take_completed(self.tx, VENDOR, "me", limit=limit, seconds=LEASE)
         assert {order.id for order in taken} <= free
         assert len(taken) == min(limit, len(free))
         for order in taken:
@@ -165,7 +165,7 @@ class OrderMachine(RuleBasedStateMachine):
     def wait_on(self, random) -> None:
         order_id, model = self.some(random)
         after = self.tx.now + PATIENCE
-        orders.wait_on(self.tx, order_id, look_after=after)
+        placed.wait_on(self.tx, order_id, look_after=after)
         if model.state == D:
             model.state, model.not_before, model.lease_until = W, after, None
 

@@ -1,4 +1,4 @@
-from export_pipeline.ledger import orders, registry
+from export_pipeline.ledger import orders, placed, registry, turns
 from export_pipeline.ledger.database import Ledger, Tx
 from export_pipeline.ledger.rows import Order, OrderState, Outcome, QueueClass, Scan
 from export_pipeline.scans import ScanKey
@@ -23,7 +23,7 @@ def drain(tx: Tx, *, backlog_turn: bool = False) -> list[str]:
     names = {scan.id: scan.scan for scan in registry.page(tx, None, ["registered"])}
     drained = []
     while True:
-        found = orders.next_in_queue(tx, "copyleaks", "default", backlog_turn=backlog_turn)
+        found = turns.next_in_queue(tx, "copyleaks", "default", backlog_turn=backlog_turn)
         if found is None:
             return drained
         assert orders.sending(tx, found, "me", seconds=60, deadline=tx.now + 7200)
@@ -107,18 +107,18 @@ def test_an_order_queued_for_later_is_not_sent_before(ledger: Ledger, clock: Ste
         assert drain(tx) == ["one"]
         orders.back_to_queue(tx, order_id, not_before=tx.now + 30, reason="HTTP 503")
         assert drain(tx) == []
-        assert orders.earliest_due(tx, "copyleaks", "default") == tx.now + 30
+        assert turns.earliest_due(tx, "copyleaks", "default") == tx.now + 30
     clock.step(30)
     with ledger.write() as tx:
         assert drain(tx) == ["one"]
-        assert orders.earliest_due(tx, "copyleaks", "default") is None
+        assert turns.earliest_due(tx, "copyleaks", "default") is None
         assert get(tx, order_id).sends == 2
 
 
 def test_a_scans_orders_are_promoted_and_never_demoted(ledger: Ledger) -> None:
     with ledger.write() as tx:
         first, second = order(tx, "one", QueueClass.HAND), order(tx, "one", attempt=2)
-        orders.promote(tx, get(tx, first).scan_id, QueueClass.NIGHTLY)
+        turns.promote(tx, get(tx, first).scan_id, QueueClass.NIGHTLY)
         assert get(tx, first).queue_class == QueueClass.HAND
         assert get(tx, second).queue_class == QueueClass.NIGHTLY
 
@@ -154,7 +154,7 @@ def test_an_answer_that_comes_after_the_senders_lease_ended_spares_a_second_send
         send(tx, order_id)
     clock.step(61)
     with ledger.write() as tx:
-        assert [found.id for found in orders.abandoned(tx, "copyleaks")] == [order_id]
+        assert [found.id for found in placed.abandoned(tx, "copyleaks")] == [order_id]
         orders.accepted(tx, order_id, request_id="r", vendor_order=None, look_after=tx.now + 9)
         assert get(tx, order_id).state == OrderState.WAITING
         assert drain(tx) == []
@@ -169,10 +169,10 @@ def test_a_word_that_comes_while_the_late_order_is_looked_after_is_kept(
         wait(tx, order_id, look_after=tx.now + 600)
     clock.step(600)
     with ledger.write() as tx:
-        assert [found.id for found in orders.late(tx, "copyleaks", 10)] == [order_id]
-        orders.take_completed(tx, "copyleaks", "me", limit=1, seconds=60)
+        assert [found.id for found in placed.late(tx, "copyleaks", 10)] == [order_id]
+        placed.take_completed(tx, "copyleaks", "me", limit=1, seconds=60)
         assert orders.completed(tx, order_id, {"healthy": False})
-        assert not orders.has_completed(tx, "copyleaks")
+        assert not placed.has_completed(tx, "copyleaks")
         assert not orders.completed(tx, order_id, {"healthy": True})
         assert get(tx, order_id).completion == {"healthy": False}
 
@@ -189,9 +189,9 @@ def test_what_has_waited_longest_is_collected_first_with_or_without_a_word(
         clock.step(seconds)
         with ledger.write() as tx:
             orders.completed(tx, order_id, {})
-            orders.late(tx, "copyleaks", 10)
+            placed.late(tx, "copyleaks", 10)
     with ledger.write() as tx:
-        taken = orders.take_completed(tx, "copyleaks", "me", limit=3, seconds=60)
+        taken = placed.take_completed(tx, "copyleaks", "me", limit=3, seconds=60)
     assert [found.id for found in taken] == [ids[1], ids[0], ids[2]]
 
 
@@ -206,16 +206,16 @@ def test_completed_orders_are_taken_once_until_the_lease_ends(
         one = get(tx, ids[0]).scan_id
 
         def take() -> list[str]:
-            found = orders.take_completed(tx, "copyleaks", "me", limit=9, seconds=60)
+            found = placed.take_completed(tx, "copyleaks", "me", limit=9, seconds=60)
             return sorted(order.id for order in found)
 
-        of_one = orders.take_completed(tx, "copyleaks", "me", limit=9, seconds=60, scan_ids=[one])
+        of_one = placed.take_completed(tx, "copyleaks", "me", limit=9, seconds=60, scan_ids=[one])
         assert [found.id for found in of_one] == [ids[0]]
         assert take() == [ids[1]]
         assert take() == []
     clock.step(60)
     with ledger.write() as tx:
-        again = orders.take_completed(tx, "copyleaks", "other", limit=9, seconds=60)
+        again = placed.take_completed(tx, "copyleaks", "other", limit=9, seconds=60)
         assert sorted(found.id for found in again) == sorted(ids)
 
 

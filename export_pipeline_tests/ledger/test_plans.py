@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from export_pipeline.ledger import audits, orders, registry, summary
+from export_pipeline.ledger import audits, registry, summary, turns
 from export_pipeline.ledger.database import Ledger, Tx, sqlite_url
 from export_pipeline.ledger.home import make_ledger
 from export_pipeline_tests.benchmarks.filled import ACCOUNT, VENDOR, fill
@@ -51,7 +51,7 @@ def plan(ledger: Ledger, work: Callable[[Tx], object]) -> list[str]:
 @pytest.mark.parametrize(
     "work",
     [
-        lambda tx: orders.next_in_queue(tx, VENDOR, ACCOUNT, backlog_turn=True),
+        lambda tx: turns.next_in_queue(tx, VENDOR, ACCOUNT, backlog_turn=True),
         lambda tx: registry.soonest_to_expire(tx, VENDOR, 100),
         lambda tx: audits.page(tx, newest=True, limit=5),
         lambda tx: summary.find_scans(tx, limit=5),

@@ -184,7 +184,7 @@ def test_the_catalog_is_in_order_of_bytes_on_every_database(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(catalog, "SCANS_PER_PAGE", 3)
-    monkeypatch.setattr(catalog, "ROWS_PER_GROUP", 4)
+    monkeypatch.setattr(catalog, "ROWS_PER_BATCH", 4)
     bring_back(ledger, *(lost(name) for name in NAMES), lost("essay", vendor="Other"))
     bring_back(ledger, lost("B", 2))
     rows = table(ledger).to_pylist()

@@ -1,4 +1,4 @@
-from export_pipeline.ledger import quotas, troubles
+from export_pipeline.ledger import events, quotas, summary, troubles
 from export_pipeline.ledger.database import Ledger
 from export_pipeline.ledger.rows import ScanState
 from export_pipeline.scans import ScanKey
@@ -108,3 +108,44 @@ def test_a_refused_login_that_a_person_mended_is_over(ledger: Ledger) -> None:
         quotas.cool_down(tx, "copyleaks", "default", 60, "too many")
         quotas.mended(tx, "copyleaks", "default")
         assert quotas.cooldown(tx, "copyleaks", "default").until > 0, "a limit is not mended so"
+
+
+def test_what_was_lost_lately_is_one_trouble_of_each_state(
+    ledger: Ledger, clock: SteppedClock
+) -> None:
+    with ledger.write() as tx:
+        states = ("expired at vendor", "partial", "partial", "archived")
+        lost = [{"scan": f"{HOSTILE}{number}", "state": one} for number, one in enumerate(states)]
+        ids = add_scans(tx, lost)
+        for scan_id in ids[:2]:
+            events.record(tx, scan_id, "frozen")
+    clock.step(3_600)
+    with ledger.write() as tx:
+        for scan_id in ids[2:]:
+            events.record(tx, scan_id, "frozen")
+        every = troubles.lost(tx, ["copyleaks"], seconds=7_200)
+        late = troubles.lost(tx, ["copyleaks"], seconds=1_800)
+        assert troubles.lost(tx, ["laserfiche"], seconds=7_200) == []
+    assert {one.kind: one.count for one in every} == {"expired at vendor": 1, "partial": 2}
+    assert [(one.kind, one.first[0].scan) for one in late] == [("partial", f"{HOSTILE}2")]
+
+
+def test_damage_is_counted_and_told_by_scan(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        whole, hurt = add_scans(
+            tx, [{"scan": "whole", "state": "archived"}, {"scan": HOSTILE, "state": "archived"}]
+        )
+        add_generations(
+            tx,
+            [
+                {"scan_id": whole},
+                {"scan_id": hurt, "damage": "a changed\nb is missing"},
+                {"scan_id": hurt, "number": 2, "damage": "c changed"},
+                {"scan_id": hurt, "number": 3, "damage": "given up", "state": "abandoned"},
+            ],
+        )
+        assert troubles.count_damaged(tx) == 2
+        found = troubles.damage(tx, [whole, hurt])
+        listed = summary.find_scans(tx, damaged=True)
+    assert found == {hurt: ["a changed", "b is missing", "c changed"]}
+    assert [scan.scan for scan in listed] == [HOSTILE]

@@ -80,7 +80,8 @@ class Stepped:
         self.now = 1_800_000_000.0
         self.home = home
         self.ledger = Ledger(f"sqlite:///{home / 'ledger.sqlite'}", lambda _: self.now)
-        metadata.create_all(self.ledger.engine)
+        with self.ledger.write() as tx:
+            metadata.create_all(tx.connection)
         self.settings = Settings.from_env(ENVIRONMENT, home).model_copy(update=changes)
         self.addresses = Addresses(self.settings.receiver_url, self.settings.secrets)
         self.store = LocalStore(home / "archive")

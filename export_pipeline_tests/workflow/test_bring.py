@@ -16,7 +16,7 @@ from export_pipeline.errors import (
     VendorError,
     VendorUnavailable,
 )
-from export_pipeline.ledger import orders, quotas
+from export_pipeline.ledger import placed, quotas
 from export_pipeline.ledger.rows import ArtifactState, QueueClass, Scan, ScanState
 from export_pipeline.storage.store import StoredObject, pieces
 from export_pipeline.vendors.vendor import Availability, Completion, PlannedArtifact, Receipt
@@ -174,13 +174,13 @@ def test_a_pull_that_breaks_off_leaves_nothing_behind(home: Pulled) -> None:
 def test_a_collector_keeps_its_order_for_as_long_as_a_file_takes(home: Pulled) -> None:
     scan = one_file(home)
     order = home.newest(scan)
-    taken = home.write(orders.take_completed, "copyleaks", "one", limit=9, seconds=LEASE_SECONDS)
+    taken = home.write(placed.take_completed, "copyleaks", "one", limit=9, seconds=LEASE_SECONDS)
     assert [one.id for one in taken] == [order.id]
     home.now += LEASE_SECONDS - 1
-    assert home.write(orders.hold, order.id, "one", seconds=LEASE_SECONDS)
+    assert home.write(placed.hold, order.id, "one", seconds=LEASE_SECONDS)
     home.now += LEASE_SECONDS - 1
     assert home.collect() == 0
-    assert not home.write(orders.hold, order.id, "another", seconds=LEASE_SECONDS)
+    assert not home.write(placed.hold, order.id, "another", seconds=LEASE_SECONDS)
     home.now += 1
     assert home.collect() == 1
     assert home.scan(scan).state == ScanState.ARCHIVED

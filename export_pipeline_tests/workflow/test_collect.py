@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from export_pipeline.errors import StoreError, StoreUnavailable
-from export_pipeline.ledger import inbox, orders
+from export_pipeline.ledger import inbox, placed
 from export_pipeline.ledger.rows import OrderState, Scan, ScanState
 from export_pipeline.storage.local import LocalStore
 from export_pipeline.storage.store import StoredObject, UploadTarget
@@ -133,7 +133,7 @@ class SigningStore(LocalStore):
     signed = 0
     has_ended = False
 
-    def sign_upload(self, key: str, *, seconds: float) -> UploadTarget:
+    def sign_upload(self, key: str, *, seconds: float, typed: bool = True) -> UploadTarget:
         if self.has_ended:
             raise StoreError(f"the credential ends within {seconds:.0f} s")
         self.signed += 1
@@ -267,7 +267,7 @@ def test_an_order_under_a_lease_is_left_to_who_holds_it(home: Stepped) -> None:
     home.deliver(home.newest(scan))
     home.run(read_completions)
     how = {"limit": 9, "seconds": LEASE_SECONDS}
-    home.write(orders.take_completed, "copyleaks", "another", **how)
+    home.write(placed.take_completed, "copyleaks", "another", **how)
     assert home.collect() == 0
     home.now += LEASE_SECONDS
     assert home.collect() == 1

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from export_pipeline.errors import AuthenticationFailed, RateLimited, VendorUnavailable
-from export_pipeline.ledger import orders, quotas
+from export_pipeline.ledger import placed, quotas
 from export_pipeline.ledger.rows import Order, OrderState, ScanState
 from export_pipeline.vendors.vendor import Asking, Completion, Receipt
 from export_pipeline.workflow.poll import ASKING_SECONDS, LEAST_SECONDS, pause
@@ -118,7 +118,7 @@ def test_the_pause_grows_with_the_age_of_an_order_up_to_its_longest() -> None:
 def test_who_died_while_asking_leaves_the_order_to_the_next(home: Pulled) -> None:
     scan = home.ordered("essay")
     home.now += FIRST_SECONDS
-    taken = home.write(orders.take_to_ask, "copyleaks", "default", limit=9, seconds=ASKING_SECONDS)
+    taken = home.write(placed.take_to_ask, "copyleaks", "default", limit=9, seconds=ASKING_SECONDS)
     assert [order.scan_id for order in taken] == [scan.id]
     home.end(home.newest(scan))
     assert home.poll(seconds=ASKING_SECONDS / 2) == 0

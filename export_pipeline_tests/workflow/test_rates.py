@@ -10,6 +10,7 @@ def status(granted: int, **scans: int) -> Status:
         vendor="copyleaks",
         account="default",
         configured=True,
+        wrong="",
         quotas=[quota],
         cooldown_seconds=0.0,
         cooldown_reason="",
@@ -28,6 +29,7 @@ def status(granted: int, **scans: int) -> Status:
         unreported=0,
         sealed_files=6 * scans.get("archived", 0),
         sealed_bytes=1_000 * scans.get("archived", 0),
+        damaged_bags=0,
         alerts=AlertStatus([], None, ""),
     )
 

@@ -150,7 +150,8 @@ def test_pauses_between_sends_double_up_to_a_minute() -> None:
 def test_nothing_is_sent_while_no_url_can_be_signed_for_as_long_as_it_is_needed(
     home: Stepped, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def expiring(_key: str, *, seconds: float) -> None:
+    def expiring(_key: str, *, seconds: float, typed: bool) -> None:
+        assert not typed
         raise StoreError(f"the credential ends before the {seconds:.0f} s that a URL must live")
 
     scan = home.register("essay")

@@ -158,6 +158,7 @@ def _tokens() -> None:
         sa.Column("expires_at", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("vendor", "account", "name", name="tokens_pkey"),
     )
+    op.create_index("tokens_by_end", "tokens", ["vendor", "account", "expires_at"])
 
 
 def _tombstones() -> None:
