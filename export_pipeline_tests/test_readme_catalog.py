@@ -14,8 +14,9 @@ from export_pipeline.archive.catalog import write_catalog
 from export_pipeline.ledger.home import make_ledger
 from export_pipeline.settings import Settings
 from export_pipeline_tests.test_readme import README
-from export_pipeline_tests.workflow.rebuilding.test_rebuild import BROKEN, HOSTILE, partial
+from export_pipeline_tests.workflow.rebuilding.homes import HOSTILE, partial
 from export_pipeline_tests.workflow.stepped import SINGLES, stepped
+from export_pipeline_tests.workflow.test_renew import BROKEN
 
 SECTION = re.compile(r"^## Catalog$(.*?)^## ", re.MULTILINE | re.DOTALL)
 BLOCK = re.compile(r"^```python$(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -4,10 +4,11 @@ The ledger can be made anew from the bags (`workflow/rebuilding`), and the catal
 """
 
 import asyncio
+import re
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
@@ -19,14 +20,19 @@ from export_pipeline.archive.layout import CATALOG_FOLDER, bag_prefix, payload_k
 from export_pipeline.archive.moments import PER_SECOND
 from export_pipeline.archive.tables import table_key, write_table
 from export_pipeline.ledger.database import Ledger, Tx
+from export_pipeline.ledger.held import copying
 from export_pipeline.ledger.rows import ArtifactState, GenerationState
 from export_pipeline.ledger.schema import artifacts, generations, orders, scans, tombstones
 from export_pipeline.scans import ScanKey
 from export_pipeline.storage.store import Store, StoredObject
 
-ROWS_PER_GROUP = 5_000
-"""Rows in memory at one time, a few MB."""
+ROWS_PER_BATCH = 500
+"""Rows that are Python objects at one time: each takes ten times what it does in a table."""
 SCANS_PER_PAGE = 500
+KEPT_DAYS = 31
+"""For so long every snapshot stays; after that the last of each month does."""
+_SNAPSHOT = re.compile(rf"{CATALOG_FOLDER}\d{{4}}-\d\d-\d\dt\d{{6}}-")
+_MONTH = len(CATALOG_FOLDER) + len("2026-11")
 _MOMENT = pa.timestamp("ms", tz="UTC")
 SCHEMA = pa.schema(
     [
@@ -85,7 +91,8 @@ class Snapshot:
 async def write_catalog(ledger: Ledger, store: Store, moment: datetime, run_id: str) -> Snapshot:
     """Write the catalog as it is now beside the older ones; whole or not at all.
 
-    If a scan is forgotten meanwhile, it is written anew: the catalog may have been read before.
+    No scan is forgotten meanwhile, unless this process stood still for long: then it is written
+    anew.
 
     Args:
         ledger: what is archived.
@@ -97,12 +104,13 @@ async def write_catalog(ledger: Ledger, store: Store, moment: datetime, run_id: 
         StoreError: the store refused it.
     """
     key = table_key(CATALOG_FOLDER, moment, run_id)
-    while True:
-        buried = await ledger.look(_buried)
-        made = await _write(ledger, store, key)
-        if await ledger.look(_buried) == buried:
-            return made
-        await store.erase(key)
+    async with copying(ledger, key):
+        while True:
+            buried = await ledger.look(_buried)
+            made = await _write(ledger, store, key)
+            if await ledger.look(_buried) == buried:
+                return made
+            await store.erase(key)
 
 
 def _buried(tx: Tx) -> int:
@@ -123,6 +131,27 @@ async def _write(ledger: Ledger, store: Store, key: str) -> Snapshot:
     return Snapshot(key, written.size, rows)
 
 
+async def thin(store: Store, now: datetime) -> int:
+    """Erase old snapshots, all versions of each; return how many.
+
+    Raises:
+        StoreError: the store keeps one; those before it are gone.
+    """
+    keys = [found.key async for found in store.list(CATALOG_FOLDER)]
+    thinned = superfluous(keys, now)
+    for key in thinned:
+        await store.erase(key)
+    return len(thinned)
+
+
+def superfluous(keys: Iterable[str], now: datetime) -> list[str]:
+    """Snapshots older than `KEPT_DAYS` that are not the last of their month."""
+    end = table_key(CATALOG_FOLDER, now - timedelta(days=KEPT_DAYS), "")
+    old = [key for key in sorted(keys) if _SNAPSHOT.match(key) and key < end]
+    lasting = {key[:_MONTH]: key for key in old}
+    return [key for key in old if lasting[key[:_MONTH]] != key]
+
+
 async def newest(store: Store) -> StoredObject | None:
     """The newest snapshot, None before the first."""
     found = [one async for one in store.list(CATALOG_FOLDER)]
@@ -130,7 +159,7 @@ async def newest(store: Store) -> StoredObject | None:
 
 
 async def batches(ledger: Ledger) -> AsyncIterator[pa.RecordBatch]:
-    """The catalog in batches of `ROWS_PER_GROUP`, all of one moment."""
+    """The catalog in batches of `ROWS_PER_BATCH`, all of one moment."""
     with ledger.read() as tx:
         pages = _pages(tx)
         while (page := await asyncio.to_thread(next, pages, None)) is not None:
@@ -139,7 +168,7 @@ async def batches(ledger: Ledger) -> AsyncIterator[pa.RecordBatch]:
 
 def _pages(tx: Tx) -> Iterator[pa.RecordBatch]:
     rows = _rows(tx)
-    while some := list(islice(rows, ROWS_PER_GROUP)):
+    while some := list(islice(rows, ROWS_PER_BATCH)):
         yield _batch(dict(zip(some[0]._fields, zip(*some, strict=True), strict=True)))
 
 
@@ -154,7 +183,7 @@ def _rows(tx: Tx) -> Iterator[sa.Row[Any]]:
             return
         yield from tx.connection.execute(
             _query(tx).where(scans.c.id.in_([row.id for row in page])),
-            execution_options={"yield_per": ROWS_PER_GROUP},
+            execution_options={"yield_per": ROWS_PER_BATCH},
         )
         after = page[-1][:-1]
 

@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from export_pipeline.archive.bag import read_all
+from export_pipeline.archive.dropping import drop_scans
 from export_pipeline.archive.layout import (
     CATALOG_FOLDER,
     FIXITY_FOLDER,
@@ -12,7 +13,6 @@ from export_pipeline.archive.layout import (
     REPORT_FOLDER,
     scan_prefix,
 )
-from export_pipeline.archive.tables import drop_scans
 from export_pipeline.scans import ScanKey, escape
 from export_pipeline.storage.store import Store
 

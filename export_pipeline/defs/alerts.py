@@ -70,7 +70,7 @@ def _note(
     vendors = open_vendors(settings, ledger)
     with ledger.read() as tx:
         causes = read_causes(tx, vendors, settings.order_deadline)
-    causes += failed_runs(context.instance, ledger, jobs)
+    causes += failed_runs(context.instance, jobs)
     causes += failing_ticks(context.instance, ticking)
     with ledger.write() as tx:
         rows.note(tx, causes, is_told=settings.alert_url is not None)

@@ -27,12 +27,12 @@ from export_pipeline.workflow.drive import drive, unsettled
 from export_pipeline.workflow.order import Requested, request, retry
 from export_pipeline.workflow.pipeline import Pipeline
 from export_pipeline.workflow.queue import ORDER
-from export_pipeline.workflow.reread import reread
 
 NEW_GENERATION_TAG = "export/new_generation"
 """Run tag by which sealed scans are archived once more, in a new generation."""
 SCANS_PER_TRANSACTION = 100
-REREADS_AT_ONCE = 8
+PROBLEMS_SHOWN = 5
+"""Of what is wrong with one bag."""
 FAILURES_SHOWN = 50
 REASONS_SHOWN = 5
 FAILED, WAITING, TROUBLE = "failed", "waiting", "trouble"
@@ -95,6 +95,7 @@ class Batch:
         self._slice = slice_
         self._pipeline = pipeline
         self._selected = list(selected)
+        self._run_id = context.run.run_id
         self._shower = Shower(context, slice_, pipeline, planned=planned)
         self._new_generation = context.run.tags.get(NEW_GENERATION_TAG, "").lower() == "true"
 
@@ -215,23 +216,16 @@ class Batch:
         return Requested.SEALED if is_sealed else Requested.OPEN
 
     async def _reread(self, sealed: Sequence[Scan], result: Result) -> None:
-        if self._orders_only:
+        if self._orders_only or not sealed:
             return
-        gate = asyncio.Semaphore(REREADS_AT_ONCE)
+        # It brings PyArrow, a seventh of what it costs to start a run.
+        from export_pipeline.workflow.reread import reread  # noqa: PLC0415
 
-        async def one(scan: Scan) -> None:
-            async with gate:
-                problems = await self._problems(scan)
-            if problems:
-                self._fail(result, scan.key.partition_key, "; ".join(problems[:5]))
-
-        await asyncio.gather(*map(one, sealed))
-
-    async def _problems(self, scan: Scan) -> Sequence[str]:
-        try:
-            return await reread(self._pipeline, scan)
-        except StoreError as error:
-            return [str(error)]
+        found = await reread(self._pipeline, sealed, self._run_id)
+        for scan in sealed:
+            if problems := found.get(scan.id):
+                told = "; ".join(problems[:PROBLEMS_SHOWN])
+                self._fail(result, scan.key.partition_key, told)
 
     async def _wait(self, scans: Sequence[Scan]) -> tuple[list[Scan], str]:
         """Return the scans that are not settled yet, and how the store failed if it did."""

@@ -40,9 +40,9 @@ _JUDGING = [
     DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED.value,
 ]
 _STAYS = (
-    "in Dagster: log lines, compute logs and failures of runs that name it, run configurations and"
-    " backfills with lists of scans, and bytes of what was changed before in its database: until"
-    " runs are deleted (`dagster run delete`) and the database is vacuumed"
+    "in Dagster: log lines, compute logs, failures and verdicts of runs that name it, run"
+    " configurations and backfills with lists of scans, and bytes of what was changed before in its"
+    " database: until runs are deleted (`dagster run delete`) and the database is vacuumed"
 )
 
 
@@ -118,7 +118,13 @@ def _forget(storage: SqlEventLogStorage, key: ScanKey) -> set[str]:
 
 def _is_of(key: ScanKey) -> sa.ColumnElement[bool]:
     shown = sa.and_(_EVENTS.partition == key.partition_key, _begins(_EVENTS.asset_key, key))
-    judged = sa.and_(_EVENTS.dagster_event_type.in_(_JUDGING), _names(_EVENTS.event, key))
+    # Of an evaluation Dagster 1.13 keeps the asset in the event alone.
+    asset = f'"asset_key": {{"__class__": "AssetKey", "path": ["{key.vendor}"'
+    judged = sa.and_(
+        _EVENTS.dagster_event_type.in_(_JUDGING),
+        _EVENTS.event.contains(asset, autoescape=True),
+        _names(_EVENTS.event, key),
+    )
     return sa.or_(shown, judged)
 
 

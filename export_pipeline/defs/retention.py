@@ -50,6 +50,8 @@ def _job(slice_: Slice) -> dg.JobDefinition:
         told = run_held(context, pipeline, retain(pipeline, days, DagsterView(context.instance)))
         more = "; more are due, for the next run" if told.left else ""
         context.log.info("forgot %s scans%s", told.forgotten, more)
+        if told.stays:
+            context.log.info("what stays: %s", "; ".join(told.stays))
         if told.kept:
             raise dg.Failure(f"due, and not forgotten: {'; '.join(told.kept)}", allow_retries=False)
 

@@ -23,10 +23,7 @@ from export_pipeline import errors
 from export_pipeline.defs.batch import FAILED, TROUBLE, WAITING
 from export_pipeline.defs.runs import ASSET_JOB
 from export_pipeline.errors import BadInput
-from export_pipeline.ledger import registry
 from export_pipeline.ledger.alerts import Cause
-from export_pipeline.ledger.database import Ledger
-from export_pipeline.ledger.rows import ScanState
 from export_pipeline.ledger.troubles import FACTS, NAMES
 from export_pipeline.scans import ScanKey
 from export_pipeline.workflow.alerting.causes import in_brief
@@ -37,13 +34,10 @@ RUNS_PER_JOB = 20
 FAILED_TICKS = 2
 """So many in a row make a sensor a failing one: what passes is over at the next tick."""
 LOOK = "export-pipeline check"
-UNTOLD = (ScanState.PARTIAL, ScanState.EXPIRED)
 _FAILURES = {dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.RUN_FAILURE}
 
 
-def failed_runs(
-    instance: dg.DagsterInstance, ledger: Ledger, jobs: Collection[str]
-) -> Iterator[Cause]:
+def failed_runs(instance: dg.DagsterInstance, jobs: Collection[str]) -> Iterator[Cause]:
     """Jobs whose newest runs failed for what the ledger does not tell itself."""
     by_work: dict[str, list[dg.DagsterRun]] = defaultdict(list)
     for job in sorted(jobs):
@@ -52,7 +46,7 @@ def failed_runs(
     for work, runs in by_work.items():
         failed = takewhile(lambda run: run.status == dg.DagsterRunStatus.FAILURE, runs)
         said = [(run, *_said(instance, run)) for run in failed]
-        untold = [(run, why) for run, why, facts in said if not _is_told(ledger, run, facts)]
+        untold = [(run, why) for run, why, facts in said if not _is_told(run, facts)]
         if untold:
             yield _of_runs(work, untold)
 
@@ -109,21 +103,17 @@ def _in_words(error: SerializableErrorInfo | None) -> str:
     return error.message.partition(": ")[2] if is_ours else f"{error.cls_name}: see its log"
 
 
-def _is_told(ledger: Ledger, run: dg.DagsterRun, facts: Mapping[str, Any]) -> bool:
-    """Whether the failure only says of scans what the ledger tells, or that they wait.
+def _is_told(run: dg.DagsterRun, facts: Mapping[str, Any]) -> bool:
+    """Whether the failure only says of scans what the ledger tells by name, or that they wait.
 
-    Of scans that failed it tells itself; nothing does of those that were sealed without something,
-    or that are gone at the vendor.
+    Such a run fails all the same: only by that does Dagster show the scans' partitions as failed.
     """
-    if WAITING not in facts or facts.get(TROUBLE):
-        return False
     try:
-        keys = [ScanKey.from_partition_key(_group(run), key) for key in facts.get(FAILED, ())]
+        for key in facts.get(FAILED, ()):
+            ScanKey.from_partition_key(_group(run), key)
     except BadInput:
         return False
-    with ledger.read() as tx:
-        found = registry.find_many(tx, keys)
-    return not any(scan.state in UNTOLD for scan in found.values())
+    return WAITING in facts and not facts.get(TROUBLE)
 
 
 def _of_runs(work: str, failed: Sequence[tuple[dg.DagsterRun, str]]) -> Cause:

@@ -6,7 +6,7 @@ from export_pipeline.archive.layout import bag_prefix, payload_key
 from export_pipeline.ledger import cursors, registry
 from export_pipeline.ledger.bulk import NewScan, register_many
 from export_pipeline.ledger.database import Tx
-from export_pipeline.ledger.rows import QueueClass
+from export_pipeline.ledger.rows import QueueClass, Scan
 from export_pipeline.ledger.sealed import SealedFile, sealed_files
 from export_pipeline.scans import DEFAULT_ACCOUNT, ScanKey
 from export_pipeline.vendors.cloudconvert.client import VENDOR as CLOUDCONVERT
@@ -22,10 +22,21 @@ SETTLED_SECONDS = 60.0
 """A seal is taken up this long after its time: one that is noted meanwhile may bear an older."""
 
 
-def scan_id(report: ScanKey) -> str:
-    """The id of the conversion's scan: `<scan>.pdfa`, of other accounts `<scan>.pdfa@<account>`."""
+def conversion_of(report: ScanKey) -> ScanKey:
+    """The conversion's scan: `<scan>.pdfa`, of other accounts `<scan>.pdfa@<account>`."""
     account = "" if report.account == DEFAULT_ACCOUNT else f"@{report.account}"
-    return f"{report.scan}{SUFFIX}{account}"
+    return ScanKey(CLOUDCONVERT, DEFAULT_ACCOUNT, f"{report.scan}{SUFFIX}{account}")
+
+
+def conversions_of(key: ScanKey) -> list[ScanKey]:
+    """The scans that are made of this one, whether or not they are registered."""
+    return [conversion_of(key)] if key.vendor == COPYLEAKS else []
+
+
+def source_of(scan: Scan) -> ScanKey | None:
+    """The scan of which this one is made, None if of none."""
+    source = scan.details.get("source") if scan.vendor == CLOUDCONVERT else None
+    return ScanKey(source["vendor"], source["account"], source["scan"]) if source else None
 
 
 def convert_sealed(tx: Tx, vendor: Vendor, *, limit: int, secret: str | None) -> int:
@@ -49,17 +60,13 @@ def convert_sealed(tx: Tx, vendor: Vendor, *, limit: int, secret: str | None) ->
 
 
 def _order(tx: Tx, vendor: Vendor, reports: Sequence[SealedFile], secret: str | None) -> None:
-    new = [NewScan(_key(one), _details(one), None) for one in reports]
+    new = [NewScan(conversion_of(one.key), _details(one), None) for one in reports]
     before = registry.find_many(tx, [one.key for one in new])
     register_many(tx, new, source="sealed", secret=secret)
     for scan in registry.find_many(tx, [one.key for one in new]).values():
         known = before.get(scan.key)
         is_other = known is not None and _sha256(known.details) != _sha256(scan.details)
         request(tx, vendor, scan, queue_class=QueueClass.NIGHTLY, new_generation=is_other)
-
-
-def _key(report: SealedFile) -> ScanKey:
-    return ScanKey(CLOUDCONVERT, DEFAULT_ACCOUNT, scan_id(report.key))
 
 
 def _details(report: SealedFile) -> dict[str, object]:

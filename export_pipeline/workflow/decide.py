@@ -8,7 +8,8 @@ from export_pipeline.vendors.vendor import Availability
 
 UNKNOWN_ATTEMPTS = 2
 """Orders for an artifact that the scan may not have: a second one for a passing fault, no more."""
-SETTLED = (ArtifactState.VERIFIED, ArtifactState.ABSENT, ArtifactState.MISSING)
+DONE_WITH = (ArtifactState.VERIFIED, ArtifactState.ABSENT, ArtifactState.MISSING)
+"""Artifacts of which nothing more is expected, whatever becomes of their scan."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def after_refusal(
 
 def all_settled(artifacts: Iterable[Artifact]) -> bool:
     """Whether nothing more is expected."""
-    return all(one.state in SETTLED or one.state == ArtifactState.BROKEN for one in artifacts)
+    return all(one.state in DONE_WITH or one.state == ArtifactState.BROKEN for one in artifacts)
 
 
 def kinds_settled(artifacts: Sequence[Artifact], touched: Iterable[str]) -> list[str]:
@@ -96,5 +97,5 @@ def kinds_settled(artifacts: Sequence[Artifact], touched: Iterable[str]) -> list
     return [
         kind
         for kind in dict.fromkeys(touched)
-        if all(one.state in SETTLED for one in artifacts if one.kind == kind)
+        if all(one.state in DONE_WITH for one in artifacts if one.kind == kind)
     ]

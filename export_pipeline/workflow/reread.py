@@ -1,41 +1,50 @@
-"""Verify a sealed scan again: what Materialize does to it instead of ordering."""
+"""Verify sealed scans again: what Materialize does to them instead of ordering."""
 
-import asyncio
+from collections.abc import Collection, Mapping, Sequence
 
-from export_pipeline.archive.layout import bag_prefix, seal_key
-from export_pipeline.archive.verify import verify
-from export_pipeline.ledger import artifacts, events
+from export_pipeline.archive.signature import Keys
+from export_pipeline.ledger import audits, events, registry
 from export_pipeline.ledger.database import Tx
-from export_pipeline.ledger.rows import Artifact, ArtifactState, Scan
+from export_pipeline.ledger.rows import Scan
+from export_pipeline.logs import get_logger
+from export_pipeline.workflow.auditing.bags import each
+from export_pipeline.workflow.auditing.verify import Auditor, Finding
 from export_pipeline.workflow.pipeline import Pipeline
 
-FILES_AT_ONCE = 16
+PROBLEMS_KEPT = 20
+"""Of what is wrong with one bag, in the scan's history."""
+
+log = get_logger(__name__)
 
 
-async def reread(pipeline: Pipeline, scan: Scan) -> list[str]:
-    """Read every file of the sealed bag against the ledger; return what is wrong, in words."""
-    every = await pipeline.ledger.look(artifacts.of_generation, scan.id, scan.generation)
-    gate = asyncio.Semaphore(FILES_AT_ONCE)
+async def reread(
+    pipeline: Pipeline, scans: Collection[Scan], run_id: str
+) -> Mapping[int, Sequence[str]]:
+    """Audit the newest bag of each scan, as `verify` does, and keep what that finds.
 
-    async def look_at(artifact: Artifact) -> str:
-        async with gate:
-            verdict = await verify(
-                pipeline.store,
-                pipeline.key(scan, scan.generation, artifact.name),
-                pipeline.kind(artifact.kind).opener,
-                expected_size=artifact.size,
-                expected_sha256=artifact.sha256,
-            )
-        return "" if verdict.passed else f"{artifact.name}: {verdict.reason}"
+    Args:
+        scans: sealed ones.
+        run_id: names the record of this in the store.
 
-    kept = [one for one in every if one.state == ArtifactState.VERIFIED]
-    problems = [text for text in await asyncio.gather(*map(look_at, kept)) if text]
-    seal = seal_key(bag_prefix(scan.key, scan.generation))
-    if await pipeline.store.stat(seal) is None:
-        problems.append(f"the seal {seal} is gone")
-    await pipeline.ledger.apply(_record, scan, problems)
-    return problems
+    Returns:
+        By scan row id what is wrong, in words; nothing of a bag that is whole.
+    """
+    found: dict[int, Sequence[str]] = {}
+
+    def note(finding: Finding) -> None:
+        found[finding.bag.scan_id] = finding.report.problems
+
+    bags = await pipeline.ledger.look(audits.newest, [scan.id for scan in scans])
+    keys = Keys.of(pipeline.settings)
+    auditor = Auditor(pipeline.ledger, pipeline.store, keys, run_id, tell=note)
+    for problem in (await auditor.audit(each(bags))).unkept:
+        log.warning("audit_record_not_kept", problem=problem)
+    await pipeline.ledger.apply(_record, found)
+    return {scan_id: problems for scan_id, problems in found.items() if problems}
 
 
-def _record(tx: Tx, scan: Scan, problems: list[str]) -> None:
-    events.record(tx, scan.id, "verified again", passed=not problems, problems=problems[:20])
+def _record(tx: Tx, found: Mapping[int, Sequence[str]]) -> None:
+    # Without those that were forgotten meanwhile.
+    for scan in registry.by_ids(tx, list(found)):
+        problems = list(found[scan.id][:PROBLEMS_KEPT])
+        events.record(tx, scan.id, "verified again", passed=not problems, problems=problems)

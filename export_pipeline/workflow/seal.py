@@ -1,6 +1,12 @@
-"""Seal a frozen generation, or make way for the next one where its bytes are broken."""
+"""Seal a frozen generation, or make way for the next one where its bytes are broken.
 
-from collections.abc import Sequence
+Who seals with one key writes the same bytes, and any number may at once. Who seals with another
+would replace what the first began: a lease in the ledger, owned by the key, keeps them apart.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from export_pipeline.archive import bag
@@ -8,8 +14,8 @@ from export_pipeline.archive.bag import Bag, PayloadFile
 from export_pipeline.archive.layout import bag_prefix, scan_prefix, seal_key
 from export_pipeline.archive.moments import write_moment
 from export_pipeline.archive.signature import Keys
-from export_pipeline.errors import StoreError
-from export_pipeline.ledger import artifacts, events, generations, orders, registry
+from export_pipeline.errors import StoreError, StoreUnavailable
+from export_pipeline.ledger import artifacts, events, generations, leases, orders, registry
 from export_pipeline.ledger.database import Tx
 from export_pipeline.ledger.rows import ArtifactState, Event, GenerationState, Scan, ScanState
 from export_pipeline.receiver.guard import writing
@@ -18,6 +24,10 @@ from export_pipeline.workflow.pipeline import Pipeline
 from export_pipeline.workflow.provenance import Contents, write_provenance
 from export_pipeline.workflow.renew import renew
 from export_pipeline.workflow.settle import BROKEN, report
+
+LEASE_SECONDS = 60.0
+MARGIN_SECONDS = 10.0
+"""What is sent to the store by then has landed before another key may begin."""
 
 
 async def seal(pipeline: Pipeline, scan: Scan, number: int) -> None:
@@ -54,16 +64,45 @@ async def _seal(pipeline: Pipeline, scan: Scan, number: int) -> None:
     prefix = bag_prefix(scan.key, number)
     for one in contents.given_up:
         await pipeline.store.delete(pipeline.key(scan, number, one.name))
-    async with writing(pipeline.ledger, pipeline.store, seal_key(prefix)):
-        made = await bag.seal(
-            pipeline.store,
-            prefix,
-            payload,
-            _info(contents),
-            write_provenance(contents),
-            Keys.of(pipeline.settings),
-        )
-    await pipeline.ledger.apply(_sealed, pipeline, contents, made)
+    keys = Keys.of(pipeline.settings)
+    asked_at = asyncio.get_running_loop().time()
+    if not await pipeline.ledger.apply(_take, contents, keys):
+        return
+    async with (
+        _in_time(prefix, asked_at),
+        writing(pipeline.ledger, pipeline.store, seal_key(prefix)),
+    ):
+        info, provenance = _info(contents), write_provenance(contents)
+        made = await bag.seal(pipeline.store, prefix, payload, info, provenance, keys)
+    await pipeline.ledger.apply(_sealed, pipeline, contents, made, keys)
+
+
+def _take(tx: Tx, contents: Contents, keys: Keys) -> bool:
+    """Keep those with other keys away; False if there is nothing to seal any more.
+
+    Raises:
+        StoreUnavailable: one of them seals it now, or died and its lease is not over.
+    """
+    scan, number = contents.scan, contents.generation.number
+    current = generations.find(tx, scan.id, number)
+    if current is None or current.state != GenerationState.FROZEN:
+        return False
+    prefix = bag_prefix(scan.key, number)
+    if not leases.acquire(tx, leases.SEALING + prefix, keys.signing_id, LEASE_SECONDS):
+        raise StoreUnavailable(f"{prefix!r} is being sealed with another signing key")
+    return True
+
+
+@asynccontextmanager
+async def _in_time(prefix: str, asked_at: float) -> AsyncIterator[None]:
+    """Break off what is done inside before the lease, asked for at that time, would end."""
+    try:
+        async with asyncio.timeout_at(asked_at + LEASE_SECONDS - MARGIN_SECONDS) as limit:
+            yield
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        raise StoreUnavailable(f"{prefix!r} was not sealed within the time of its lease") from None
 
 
 async def seal_if_possible(pipeline: Pipeline, scan: Scan, number: int) -> None:
@@ -118,8 +157,9 @@ def _info(contents: Contents) -> dict[str, str | Sequence[str]]:
     return info
 
 
-def _sealed(tx: Tx, pipeline: Pipeline, contents: Contents, made: Bag) -> None:
+def _sealed(tx: Tx, pipeline: Pipeline, contents: Contents, made: Bag, keys: Keys) -> None:
     scan, generation = contents.scan, contents.generation
+    leases.release(tx, leases.SEALING + made.prefix, keys.signing_id)
     if not generations.sealed(tx, scan.id, generation.number, made.seal_sha256):
         return
     if pipeline.vendor.deletes_archived:

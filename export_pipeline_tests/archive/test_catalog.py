@@ -11,8 +11,17 @@ import pytest
 import sqlalchemy as sa
 from pyarrow import parquet
 
-from export_pipeline.archive import catalog
-from export_pipeline.archive.catalog import SCHEMA, Snapshot, newest, write_catalog
+from export_pipeline.archive import catalog, tables
+from export_pipeline.archive.catalog import (
+    SCHEMA,
+    Snapshot,
+    newest,
+    superfluous,
+    thin,
+    write_catalog,
+)
+from export_pipeline.archive.layout import CATALOG_FOLDER
+from export_pipeline.archive.tables import table_key
 from export_pipeline.errors import AlreadyExists
 from export_pipeline.ledger import tombstones
 from export_pipeline.ledger.database import Ledger
@@ -80,7 +89,8 @@ def test_it_is_written_in_row_groups_so_that_memory_stays_bounded(
     tmp_path: Path, ledger: Ledger, store: LocalStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = read(tmp_path, write(ledger, store).key)
-    monkeypatch.setattr(catalog, "ROWS_PER_GROUP", 10)
+    monkeypatch.setattr(catalog, "ROWS_PER_BATCH", 5)
+    monkeypatch.setattr(tables, "ROWS_PER_GROUP", 10)
     monkeypatch.setattr(catalog, "SCANS_PER_PAGE", 7)
     key = write(ledger, store, run_id="another").key
     assert read(tmp_path, key).equals(whole)
@@ -98,6 +108,49 @@ def test_the_catalog_of_an_empty_archive_is_a_table_without_rows(
     empty.close()
     assert made.rows == {}
     assert read(tmp_path, made.key).schema.equals(SCHEMA)
+
+
+def nightly(days: int) -> list[str]:
+    """The names of a snapshot a night, the last at `MOMENT`."""
+    nights = (MOMENT - timedelta(days=age) for age in reversed(range(days)))
+    return [table_key(CATALOG_FOLDER, night, "0123456789") for night in nights]
+
+
+def test_a_month_of_snapshots_is_kept_and_of_older_ones_the_last_of_each_month() -> None:
+    every = nightly(400)
+    gone = set(superfluous(reversed(every), MOMENT))
+    kept = [key.removeprefix(CATALOG_FOLDER)[:10] for key in every if key not in gone]
+    assert kept[-32:] == [key.removeprefix(CATALOG_FOLDER)[:10] for key in every[-32:]]
+    assert kept[:-32] == [
+        *("2025-10-31", "2025-11-30", "2025-12-31", "2026-01-31", "2026-02-28", "2026-03-31"),
+        *("2026-04-30", "2026-05-31", "2026-06-30", "2026-07-31", "2026-08-31", "2026-09-30"),
+        "2026-10-20",
+    ]
+
+
+def test_thinned_night_by_night_the_history_keeps_the_end_of_each_month() -> None:
+    there: list[str] = []
+    for age in reversed(range(400)):
+        night = MOMENT - timedelta(days=age)
+        there.append(table_key(CATALOG_FOLDER, night, "0123456789"))
+        there = sorted(set(there) - set(superfluous(there, night)))
+    assert there == sorted(set(nightly(400)) - set(superfluous(nightly(400), MOMENT)))
+
+
+def test_of_one_month_what_was_written_anew_and_what_is_no_snapshot_stay() -> None:
+    anew = "catalog/2026-01-02t050607-01234567-without-0001.parquet"
+    before = "catalog/2026-01-01t050607-01234567.parquet"
+    assert superfluous([anew, before, "catalog/notes.txt", "catalog/2026/x"], MOMENT) == [before]
+
+
+def test_thinning_erases_from_the_store_what_is_superfluous(
+    tmp_path: Path, ledger: Ledger, store: LocalStore
+) -> None:
+    for days in (0, 100, 101, 102):
+        write(ledger, store, MOMENT - timedelta(days=days))
+    assert asyncio.run(thin(store, MOMENT)) == 2
+    left = sorted(path.name[:10] for path in (tmp_path / "archive" / "catalog").iterdir())
+    assert left == ["2026-08-13", "2026-11-21"]
 
 
 class Burying(LocalStore):

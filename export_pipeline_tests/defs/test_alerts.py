@@ -105,17 +105,47 @@ def test_a_batch_whose_scans_are_archived_since_is_over_and_not_told_as_a_run(
     assert over["state"] == "over"
 
 
-def test_a_batch_that_sealed_a_scan_without_something_is_told_and_names_no_scan(
+def test_a_scan_that_was_sealed_without_something_is_told_by_its_name_and_not_by_its_run(
     lab: Lab, target: AlertTarget
 ) -> None:
     (key,) = lab.register(ScanSpec(HOSTILE, results=1, traits=("never_delivers:pdfReport",)))
-    lab.materialize([key])
+    assert not lab.materialize([key]).success
     assert lab.world.scan(HOSTILE).state == "partial"
     (one,) = told(lab, target)
-    assert one["cause"] == "runs:materializing copyleaks"
-    assert one["reason"].startswith("pdf_report: ")
-    assert HOSTILE not in str(one)
-    assert key not in str(one)
+    assert (one["cause"], one["names"]) == ("partial:copyleaks/default", [HOSTILE])
+    assert one["title"] == "1 scan of copyleaks account default sealed without something"
+    assert one["command"] == (
+        "export-pipeline scans list --vendor copyleaks --account default --state partial"
+    )
+
+
+def test_scans_gone_at_the_vendor_are_told_by_name_and_shown_as_failed_and_no_run_is_told(
+    lab: Lab, target: AlertTarget
+) -> None:
+    (key,) = lab.register(ScanSpec(HOSTILE, results=1))
+    lab.delete(HOSTILE)
+    lab.materialize([key], ["order"])
+    assert lab.job("send").success
+    assert not lab.job("collect").success, "or Dagster would not show the partition as failed"
+    assert lab.world.scan(HOSTILE).state == "expired at vendor"
+    assert key in lab.failed("bag")
+    (one,) = told(lab, target)
+    assert (one["cause"], one["names"]) == ("gone:copyleaks/default", [HOSTILE])
+    assert one["title"] == "1 scan of copyleaks account default gone at the vendor"
+    assert one["command"].endswith("--account default --state 'expired at vendor'")
+
+
+def test_what_was_lost_long_ago_is_told_no_more(
+    lab: Lab, target: AlertTarget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (key,) = lab.register(ScanSpec("essay-4", results=1, traits=("never_delivers:pdfReport",)))
+    lab.materialize([key])
+    assert len(told(lab, target)) == 1
+    with lab.world.ledger.write() as tx:
+        tx.connection.exec_driver_sql("UPDATE events SET at = at - 37 * 3600")
+    monkeypatch.setattr(rows, "CALM_SECONDS", -1.0)
+    (over,) = told(lab, target)
+    assert (over["cause"], over["state"]) == ("partial:copyleaks/default", "over")
 
 
 def test_a_run_that_only_waits_for_the_vendor_is_no_failure_to_tell(

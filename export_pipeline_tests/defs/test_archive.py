@@ -48,25 +48,25 @@ def passed(lab: Lab, result: dg.ExecuteInProcessResult) -> dict[str, bool]:
 def test_the_audit_removes_what_a_killed_writer_left_a_day_ago_and_nothing_younger(
     lab: Lab,
 ) -> None:
-    incoming = lab.archive / ".incoming"
-    incoming.mkdir(parents=True)
-    old, young = incoming / "old", incoming / "young"
+    unfinished = lab.archive / ".unfinished"
+    unfinished.mkdir(parents=True)
+    old, young = unfinished / "old", unfinished / "young"
     for file in (old, young):
         file.write_bytes(b"half an upl")
     os.utime(old, (young.stat().st_mtime - fixity.LEFTOVER_SECONDS - 60,) * 2)
     result = lab.materialize_unpartitioned("archive/fixity")
     (swept,) = [one for one in lab.evaluations(result) if one.check_name == "swept"]
     assert swept.metadata["removed"].value == 1
-    assert list(incoming.iterdir()) == [young]
+    assert list(unfinished.iterdir()) == [young]
 
 
 def test_a_store_that_cannot_be_swept_fails_that_check_with_its_words_and_not_the_audit(
     lab: Lab,
 ) -> None:
     lab.materialize(lab.register(count=1))
-    incoming = lab.archive / ".incoming"
-    incoming.rmdir()
-    incoming.symlink_to(incoming)
+    unfinished = lab.archive / ".unfinished"
+    unfinished.rmdir()
+    unfinished.symlink_to(unfinished)
     result = lab.materialize_unpartitioned("archive/fixity")
     assert result.success
     assert passed(lab, result) == WELL | {"recorded": False, "swept": False}

@@ -4,6 +4,10 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+import sqlalchemy as sa
+from dagster._core.events.log import EventLogEntry
+from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
+from dagster._serdes import deserialize_value
 
 from export_pipeline.defs.forget import DagsterView
 from export_pipeline.ledger import registry
@@ -53,6 +57,65 @@ def test_what_dagster_keeps_of_a_forgotten_scan_is_what_it_says(lab: Lab) -> Non
     lab.instance.delete_run(run_id)
     again = lab.world.run(lab.world.pipeline(), forgetting(key(name), view=view))
     assert not [words for words in again.stays if "the tags" in words]
+
+
+def test_checks_of_another_vendor_s_scan_of_the_same_key_stay(lab: Lab) -> None:
+    name = "in-two-vendors"
+    partition = key(name).partition_key
+    for vendor in ("copyleaks", "laserfiche"):
+        lab.instance.report_runless_asset_event(
+            dg.AssetCheckEvaluation(
+                asset_key=dg.AssetKey([vendor, "bag"]),
+                check_name="sealed",
+                passed=False,
+                partition=partition,
+                description=f"of {vendor}",
+                metadata={},
+            )
+        )
+    DagsterView(lab.instance).forget([key(name)])
+    assert judged(lab, name) == ["of laserfiche"]
+
+
+def judged(lab: Lab, name: str) -> list[str]:
+    """What the evaluations of checks say that name the scan."""
+    with lab.instance.event_log_storage.index_connection() as connection:
+        rows = connection.execute(
+            sa.select(SqlEventLogStorageTable.c.event).where(
+                SqlEventLogStorageTable.c.dagster_event_type.like("ASSET_CHECK_EVALUATION%"),
+                SqlEventLogStorageTable.c.event.contains(name),
+            )
+        )
+        entries = [deserialize_value(row.event, EventLogEntry) for row in rows]
+    return [
+        str(entry.get_dagster_event().asset_check_evaluation_data.description) for entry in entries
+    ]
+
+
+def test_the_pdfa_of_a_forgotten_scan_leaves_dagster_with_it(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EXPORT_PDFA", "1")
+    monkeypatch.setenv("EXPORT_CLOUDCONVERT_KEY", "k")
+    name = "with-pdfa"
+    (partition,) = lab.register(ScanSpec(name, results=1))
+    assert lab.materialize([partition]).success
+    old = generations.update().where(generations.c.scan_id == lab.world.scan(name).id)
+    lab.world.write(lambda tx: tx.run(old.values(sealed_at=tx.now - 120.0)))
+    with dg.build_sensor_context(
+        instance=lab.instance,
+        definitions=lab.defs,
+        resources={"cloudconvert": lab.defs.resources["cloudconvert"]},
+    ) as context:
+        told = lab.defs.resolve_sensor_def("cloudconvert_pdfa").evaluate_tick(context)
+    assert "ordered" in (told.skip_message or "")
+    made = ScanKey("cloudconvert", "default", f"{name}.pdfa")
+    assert lab.world.look(registry.find, made) is not None
+    lab.instance.add_dynamic_partitions("cloudconvert_scans", [made.partition_key])
+    view = DagsterView(lab.instance)
+    lab.world.run(lab.world.pipeline(), forgetting(key(name), view=view))
+    assert not lab.instance.has_dynamic_partition("cloudconvert_scans", made.partition_key)
+    assert lab.world.look(registry.find, made) is None
 
 
 def test_a_run_or_backfill_under_way_keeps_everything(lab: Lab) -> None:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from export_pipeline.sandbox import ScanSpec
 from export_pipeline_tests.defs.lab import ARTIFACTS, EVERYTHING, Lab, reason
 
@@ -34,16 +36,19 @@ def test_sealed_scans_are_verified_again_and_nothing_is_ordered(lab: Lab) -> Non
     assert all(set(lab.shown(again, asset)) == set(keys) for asset in EVERYTHING)
 
 
-def test_a_changed_byte_in_a_sealed_bag_fails_its_scan_alone_with_the_reason(lab: Lab) -> None:
+@pytest.mark.parametrize("name", ["data/overview.json", "bag-info.txt", "provenance.json"])
+def test_a_changed_byte_in_a_sealed_bag_fails_its_scan_alone_with_the_reason(
+    lab: Lab, name: str
+) -> None:
     broken, whole = lab.register(count=2)
     lab.materialize([broken, whole])
-    flip_a_byte(lab.archive / f"copyleaks/default/{broken}/1/data/overview.json")
+    flip_a_byte(lab.archive / f"copyleaks/default/{broken}/1/{name}")
     again = lab.materialize([broken, whole])
     assert not again.success
     assert "1 of 2 scans failed" in reason(again)
     assert f"{broken}: " in reason(again)
-    assert "overview.json: " in reason(again)
-    assert lab.failed("bag") == {broken}
+    assert f"{name} changed since it was sealed" in reason(again)
+    assert lab.failed("bag") & {broken, whole} == {broken}
     assert set(lab.shown(again, "bag")) == {whole}
 
 
@@ -51,7 +56,9 @@ def test_a_bag_that_cannot_be_read_fails_its_scan_alone_with_the_stores_words(la
     """The store's error ended the whole batch, and named no scan."""
     broken, whole = lab.register(count=2)
     lab.materialize([broken, whole])
-    make_unreadable(lab.archive / f"copyleaks/default/{broken}/1/data/overview.json")
+    folder = lab.archive / f"copyleaks/default/{broken}/1"
+    folder.rename(folder.with_name("aside"))
+    make_unreadable(folder)
     again = lab.materialize([broken, whole])
     assert "1 of 2 scans failed" in reason(again)
     assert f"{broken}: " in reason(again)
@@ -61,7 +68,7 @@ def test_a_bag_that_cannot_be_read_fails_its_scan_alone_with_the_stores_words(la
 
 
 def make_unreadable(path: Path) -> None:
-    """Have every read of the file fail, for root too: a link to itself."""
+    """Have every read of the file or folder fail, for root too: a link to itself."""
     path.unlink(missing_ok=True)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.symlink_to(path)

@@ -30,10 +30,14 @@ class Archive:
     store: Store
 
     async def add(
-        self, scan: str, payload: Mapping[str, bytes] = PAYLOAD, keys: Keys = NO_KEYS
+        self,
+        scan: str,
+        payload: Mapping[str, bytes] = PAYLOAD,
+        keys: Keys = NO_KEYS,
+        vendor: str = "copyleaks",
     ) -> str:
         """Seal one more generation of a scan; return its folder."""
-        key = ScanKey("copyleaks", "default", scan)
+        key = ScanKey(vendor, "default", scan)
         number = await self.ledger.apply(_open, key)
         prefix = bag_prefix(key, number)
         stored = {

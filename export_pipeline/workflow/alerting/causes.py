@@ -6,24 +6,32 @@ from dataclasses import replace
 from hashlib import sha256
 from itertools import groupby
 
-from export_pipeline.ledger import troubles
+from export_pipeline.ledger import inventory, troubles
 from export_pipeline.ledger.alerts import Cause
 from export_pipeline.ledger.database import Tx
+from export_pipeline.ledger.inventory import Problems
 from export_pipeline.ledger.rows import ScanState
 from export_pipeline.ledger.troubles import NAMES, Trouble
 from export_pipeline.vendors.redaction import redact
 from export_pipeline.vendors.vendor import Vendor
 from export_pipeline.workflow import commands
+from export_pipeline.workflow.words import plural
 
 LATE_SECONDS = 900.0
 """Past its deadline an order is closed within a minute or two, unless nothing runs or the store
 fails."""
 SILENT_SHARE = 0.5
 """Of EXPORT_ORDER_DEADLINE: an order accepted for so long without news is worth a look."""
+LOST_SECONDS = 36 * 3_600.0
+"""For so long a lost scan is told, which may stay lost for good: as long as a failed run is."""
 REASONS_TOLD = 10
 """Reasons for failures of one account that are causes of their own; the rest is one."""
 REASON_CHARACTERS = 400
 _FAILED = "failed:"
+_LOST = {
+    ScanState.EXPIRED: ("gone", "gone at the vendor"),
+    ScanState.PARTIAL: ("partial", "sealed without something"),
+}
 _VARYING = re.compile(r"[0-9a-f]{12,}|\d+", re.IGNORECASE)
 
 
@@ -42,6 +50,8 @@ def read_causes(tx: Tx, vendors: Mapping[str, Vendor], order_deadline: float) ->
         *_refused(troubles.refused_logins(tx), configured),
         *(_stuck(one, silence) for one in late),
         *(_damaged(one) for one in troubles.damaged(tx)),
+        *_astray(inventory.noted(tx)),
+        *(_lost(one) for one in troubles.lost(tx, list(vendors), seconds=LOST_SECONDS)),
         *_failed(alike(troubles.failures(tx, list(vendors), [ScanState.FAILED]))),
     ]
 
@@ -101,6 +111,30 @@ def _damaged(one: Trouble) -> Cause:
         count=one.count,
         names=_names(one),
     )
+
+
+def _lost(one: Trouble) -> Cause:
+    name, how = _LOST[ScanState(one.kind)]
+    return Cause(
+        cause=f"{name}:{one.vendor}/{one.account}",
+        title=f"{_count(one, 'scan')} {how}",
+        reason=in_brief(one.reason),
+        command=commands.listed(one.vendor, one.account, one.kind),
+        count=one.count,
+        names=_names(one),
+    )
+
+
+def _astray(problems: Problems) -> Iterator[Cause]:
+    if problems.count:
+        yield Cause(
+            cause="store",
+            title=f"{plural(problems.count, 'problem')} in the store beside its sealed bags",
+            reason="",
+            command="export-pipeline verify --all",
+            count=problems.count,
+            names=[in_brief(one) for one in problems.first[:NAMES]],
+        )
 
 
 def _failed(found: Sequence[Trouble]) -> Iterator[Cause]:

@@ -1,7 +1,7 @@
 """Which sealed bags to verify: all, a random sample, those verified longest ago."""
 
 import math
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from random import Random
 
 from export_pipeline.archive.pace import cost
@@ -37,6 +37,12 @@ async def every_bag(
         for bag in page:
             yield bag
         after = (page[-1].scan_id, page[-1].number)
+
+
+async def each(bags: Iterable[SealedBag]) -> AsyncIterator[SealedBag]:
+    """These bags."""
+    for bag in bags:
+        yield bag
 
 
 def part_of(count: int, percent: float) -> int:

@@ -4,10 +4,11 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
+from export_pipeline.errors import BadInput, UnknownScan
 from export_pipeline.ledger import audits
 from export_pipeline.ledger.audits import SealedBag
 from export_pipeline.ledger.database import Ledger
-from export_pipeline.workflow.auditing.bags import every_bag, part_of, sample
+from export_pipeline.workflow.auditing.bags import each, every_bag, part_of, sample
 from export_pipeline.workflow.history import find_named
 
 
@@ -47,12 +48,7 @@ class Chosen:
 
 
 async def choose(ledger: Ledger, wanted: Wanted) -> Chosen:
-    """Find the bags.
-
-    Raises:
-        UnknownScan: the ledger has no scan of a name.
-        BadInput: several have it.
-    """
+    """Find the bags."""
     if wanted.names:
         return await _of_scans(ledger, wanted)
     newest, vendor, account = wanted.newest, wanted.vendor, wanted.account
@@ -67,17 +63,14 @@ async def choose(ledger: Ledger, wanted: Wanted) -> Chosen:
 async def _of_scans(ledger: Ledger, wanted: Wanted) -> Chosen:
     found: list[SealedBag] = []
     unsealed: list[str] = []
-    scans = [
-        await ledger.look(find_named, name, wanted.account, wanted.vendor) for name in wanted.names
-    ]
-    for scan in scans:
+    for name in wanted.names:
+        try:
+            scan = await ledger.look(find_named, name, wanted.account, wanted.vendor)
+        except (BadInput, UnknownScan) as error:
+            unsealed.append(str(error))
+            continue
         sealed = [bag async for bag in every_bag(ledger, scan_id=scan.id, newest=wanted.newest)]
         found += sealed
         if not sealed:
             unsealed.append(f"{scan.key}: nothing of it is sealed, it is {scan.state.value}")
-    return Chosen(_each(found), len(found), unsealed)
-
-
-async def _each(bags: Sequence[SealedBag]) -> AsyncIterator[SealedBag]:
-    for bag in bags:
-        yield bag
+    return Chosen(each(found), len(found), unsealed)

@@ -9,7 +9,7 @@ from export_pipeline.ledger import audits
 from export_pipeline.ledger.audits import ArchiveSize, SealedBag
 from export_pipeline.settings import Settings
 from export_pipeline.workflow.auditing.bags import verified_longest_ago
-from export_pipeline.workflow.auditing.inventory import take_inventory
+from export_pipeline.workflow.auditing.inventory import note_problems, take_inventory
 from export_pipeline.workflow.auditing.verify import Auditor
 
 DAY_SECONDS = 86_400.0
@@ -47,6 +47,7 @@ async def run_fixity(auditor: Auditor, settings: Settings) -> FixityRun:
     inventory = await take_inventory(auditor.ledger, auditor.store)
     due = verified_longest_ago(auditor.ledger, budget=chosen.budget, before=size.at)
     report = await auditor.audit(_first(inventory.gone, due))
+    await note_problems(auditor.ledger, inventory, report)
     before = await auditor.ledger.look(audits.damaged, before=size.at, limit=DAMAGED_SHOWN)
     report.elsewhere += [_found_before(damage) for damage in before]
     report.elsewhere += inventory.problems

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from export_pipeline.archive.fixity import FixityReport
 from export_pipeline.archive.layout import (
     CATALOG_FOLDER,
     FIXITY_FOLDER,
@@ -91,6 +92,12 @@ async def take_inventory(ledger: Ledger, store: Store) -> Inventory:
     async for stored in store.list():
         await taking.see(stored.key)
     return await taking.end()
+
+
+async def note_problems(ledger: Ledger, found: Inventory, report: FixityReport) -> None:
+    """Have people told what no sealed bag tells: an inventory's problems, and unreadable bags."""
+    unread = [f"{one.prefix}: {one.unread}" for one in report.failed if one.unread]
+    await ledger.apply(inventory.note, [*found.problems, *unread])
 
 
 class _Taking:

@@ -8,7 +8,7 @@ from export_pipeline.archive.audit import AuditReport, audit
 from export_pipeline.archive.bag import read_all
 from export_pipeline.archive.fixity import FixityReport
 from export_pipeline.archive.fixity_records import FixityRecord, write_records
-from export_pipeline.archive.layout import PAYLOAD_FOLDER, bag_prefix
+from export_pipeline.archive.layout import FIXITY_FOLDER, PAYLOAD_FOLDER, bag_prefix
 from export_pipeline.archive.signature import Keys
 from export_pipeline.archive.tags import MANIFEST_NAME, read_manifest
 from export_pipeline.concurrency import concurrently
@@ -16,6 +16,7 @@ from export_pipeline.errors import BadInput, NotFound, StoreError
 from export_pipeline.ledger import artifacts, audits, events, registry, reports, summary
 from export_pipeline.ledger.audits import SealedBag
 from export_pipeline.ledger.database import Ledger, Tx
+from export_pipeline.ledger.held import copying
 from export_pipeline.ledger.rows import ArtifactState
 from export_pipeline.storage.store import Store
 from export_pipeline.workflow import describe
@@ -105,6 +106,11 @@ class Auditor:
     async def _keep(self, findings: Sequence[Finding], total: FixityReport) -> None:
         """Write what was found as a table that names no scan forgotten meanwhile."""
         noted = [one for one in findings if one.audited_at is not None]
+        if noted:
+            async with copying(self.ledger, f"{FIXITY_FOLDER}{self.run_id}"):
+                await self._write(noted, total)
+
+    async def _write(self, noted: Sequence[Finding], total: FixityReport) -> None:
         ids = [one.bag.scan_id for one in noted]
         there = await self.ledger.look(audits.still_there, ids)
         while kept := [_record(one) for one in noted if one.bag.scan_id in there]:

@@ -11,13 +11,15 @@ from typing import Protocol
 
 from export_pipeline.archive import erasure
 from export_pipeline.archive.layout import scan_prefix
-from export_pipeline.archive.tombstones import Tombstone, bury
 from export_pipeline.errors import NotForgotten
-from export_pipeline.ledger import erase, inbox, registry, tombstones
+from export_pipeline.ledger import erase, inbox, inventory, registry
 from export_pipeline.ledger.database import Tx
 from export_pipeline.scans import ScanKey
-from export_pipeline.workflow.forgetting.alone import LOOK_AGAIN_SECONDS, alone
-from export_pipeline.workflow.forgetting.forgettable import Candidate, Known, obstacles, read_known
+from export_pipeline.settings import Settings
+from export_pipeline.vendors.vendor import Vendor
+from export_pipeline.workflow.forgetting.alone import alone
+from export_pipeline.workflow.forgetting.burial import bury_scans
+from export_pipeline.workflow.forgetting.forgettable import Candidate, Known, each_once
 from export_pipeline.workflow.pipeline import Pipeline
 from export_pipeline.workflow.register import read_registrations
 
@@ -73,7 +75,7 @@ async def forget(
     at_vendor: bool = False,
     patience: float = PATIENCE_SECONDS,
 ) -> Forgotten:
-    """Forget scans of one vendor, all or none of them.
+    """Forget scans and what is made of them, all or none.
 
     Args:
         candidates: see `forgettable.look`.
@@ -92,67 +94,21 @@ async def forget(
     async with alone(pipeline, NAME, patience):
         if busy := await asyncio.to_thread(view.busy):
             raise NotForgotten(f"nothing can be forgotten now: {busy}; try again when it is over")
-        keys = [one.known.key for one in candidates]
-        buried = await _stop(pipeline, keys, reason, patience)
-        await _bury_in_store(pipeline, buried)
+        known = [one.known for one in each_once(candidates)]
+        buried = await bury_scans(pipeline, known, reason, patience)
         if at_vendor:
-            await _erase_at_vendor(pipeline, buried)
+            await _erase_at_vendor(buried)
         return await _erase(pipeline, buried, view, at_vendor=at_vendor)
 
 
-async def _stop(
-    pipeline: Pipeline, keys: Sequence[ScanKey], reason: str, patience: float
-) -> Sequence[Known]:
-    """Bury the scans in the ledger and take them out of everybody's hands, once nobody works."""
-    left = patience
-    while isinstance(buried := await pipeline.ledger.apply(_bury, pipeline, keys, reason), str):
-        if left <= 0:
-            raise NotForgotten(f"{buried}; nothing was deleted: try again when that is over")
-        await pipeline.sleep(LOOK_AGAIN_SECONDS)
-        left -= LOOK_AGAIN_SECONDS
-    return buried
-
-
-def _bury(
-    tx: Tx, pipeline: Pipeline, keys: Sequence[ScanKey], reason: str
-) -> Sequence[Known] | str:
-    """Bury them all, or none and return who works on one of them."""
-    secret = tombstones.require_key(tx, pipeline.settings.tombstone_secret)
-    known = [read_known(tx, pipeline, key) for key in keys]
-    if kept := [words for one in known for words in obstacles(pipeline, one)]:
-        raise NotForgotten("; ".join(kept))
-    for one in known:
-        at_work = erase.at_work(tx, one.scan, scan_prefix(one.key)) if one.scan else ""
-        if at_work:
-            return f"{one.key}: {at_work}"
-    of_orders = [order.id for one in known for order in one.orders]
-    digests = [tombstones.key_digest(secret), *(one.digest for one in known)]
-    digests += [tombstones.order_digest(secret, order_id) for order_id in of_orders]
-    tombstones.add(tx, digests, reason, tx.now)
-    for one in known:
-        if one.scan:
-            erase.stop(tx, one.scan)
-    return [read_known(tx, pipeline, key) for key in keys]
-
-
-async def _bury_in_store(pipeline: Pipeline, buried: Sequence[Known]) -> None:
-    nobody = await pipeline.ledger.look(_nobody, pipeline)
-    for tombstone in (nobody, *(one.tombstone for one in buried)):
-        if tombstone is not None:
-            await bury(pipeline.store, tombstone)
-
-
-def _nobody(tx: Tx, pipeline: Pipeline) -> Tombstone | None:
-    secret = tombstones.require_key(tx, pipeline.settings.tombstone_secret)
-    digest = tombstones.key_digest(secret)
-    found = tombstones.find(tx, digest)
-    return Tombstone(digest, *found) if found else None
-
-
-async def _erase_at_vendor(pipeline: Pipeline, buried: Sequence[Known]) -> None:
-    for one in buried:
-        if one.scan is not None:
-            await pipeline.vendor.erase(one.scan, one.orders)
+async def _erase_at_vendor(buried: Sequence[Known]) -> None:
+    try:
+        for one in buried:
+            if one.scan is not None:
+                await one.vendor.erase(one.scan, one.orders)
+    finally:
+        for one in buried:
+            await one.vendor.aclose()
 
 
 async def _erase(
@@ -163,11 +119,11 @@ async def _erase(
     done.tables = await erasure.erase_tables(pipeline.store, keys)
     done.pages = await erasure.erase_pages(pipeline.store, keys)
     in_view = await asyncio.to_thread(view.forget, keys)
-    await _erase_letters(pipeline, keys)
+    await _erase_letters(pipeline, buried)
     await pipeline.ledger.apply(_erase_rows, keys)
     # What came while the rows were there; what comes now is taken back by whoever takes it in.
     done.objects += await _erase_folders(pipeline, buried)
-    done.stays += [*in_view, *_at_vendor(pipeline, buried, at_vendor=at_vendor)]
+    done.stays += [*in_view, *_at_vendor(buried, at_vendor=at_vendor)]
     if busy := await asyncio.to_thread(view.busy):
         done.stays.append(f"perhaps what a run read before: {busy}; forget it again after that")
     if words := await asyncio.to_thread(pipeline.ledger.wipe):
@@ -176,12 +132,13 @@ async def _erase(
     return done
 
 
-def _at_vendor(pipeline: Pipeline, buried: Sequence[Known], *, at_vendor: bool) -> list[str]:
+def _at_vendor(buried: Sequence[Known], *, at_vendor: bool) -> list[str]:
     if not at_vendor:
         return ["the scan at the vendor, which nobody asked to delete (--at-vendor)"]
-    keeps = [f"at the vendor: {pipeline.vendor.keeps}"] if pipeline.vendor.keeps else []
+    keeps = dict.fromkeys(one.vendor.keeps for one in buried if one.vendor.keeps)
     unknown = [str(one.key) for one in buried if one.scan is None]
-    return keeps + [f"at the vendor: {name}, of which the ledger has no row" for name in unknown]
+    stays = [*keeps, *(f"{name}, of which the ledger has no row" for name in unknown)]
+    return [f"at the vendor: {words}" for words in stays]
 
 
 async def _erase_folders(pipeline: Pipeline, buried: Sequence[Known]) -> int:
@@ -189,12 +146,13 @@ async def _erase_folders(pipeline: Pipeline, buried: Sequence[Known]) -> int:
     return sum([await pipeline.store.erase(folder) for folder in folders])
 
 
-async def _erase_letters(pipeline: Pipeline, keys: Sequence[ScanKey]) -> None:
+async def _erase_letters(pipeline: Pipeline, buried: Sequence[Known]) -> None:
     """Delete the webhooks that name the scans; those of others are read first, or were lost."""
-    while await pipeline.ledger.apply(_read_letters, pipeline):
-        pass
-    for account in sorted({key.account for key in keys}):
-        wanted = [key for key in keys if key.account == account]
+    for vendor in {one.key.vendor: one.vendor for one in buried}.values():
+        while await pipeline.ledger.apply(_read_letters, vendor, pipeline.settings):
+            pass
+    for owner in sorted({(one.key.vendor, one.key.account) for one in buried}):
+        wanted = [one.key for one in buried if (one.key.vendor, one.key.account) == owner]
         folders = [scan_prefix(key) for key in wanted]
         after, last = 0, -1
         while after != last:
@@ -202,13 +160,14 @@ async def _erase_letters(pipeline: Pipeline, keys: Sequence[ScanKey]) -> None:
             after = await pipeline.ledger.apply(erase.erase_letters, wanted, folders, last)
 
 
-def _read_letters(tx: Tx, pipeline: Pipeline) -> bool:
-    read_registrations(tx, pipeline.vendor, pipeline.settings, LETTERS_PER_TURN)
-    return bool(inbox.unhandled(tx, pipeline.vendor.name, inbox.SCANS, 1))
+def _read_letters(tx: Tx, vendor: Vendor, settings: Settings) -> bool:
+    read_registrations(tx, vendor, settings, LETTERS_PER_TURN)
+    return bool(inbox.unhandled(tx, vendor.name, inbox.SCANS, 1))
 
 
 def _erase_rows(tx: Tx, keys: Sequence[ScanKey]) -> None:
     for key in keys:
+        inventory.drop(tx, scan_prefix(key))
         scan = registry.find(tx, key)
         if scan is not None:
             erase.erase(tx, scan, scan_prefix(key))

@@ -1,7 +1,7 @@
 """Whether a scan can be forgotten now, what would go with it, and why not where it cannot."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from export_pipeline.archive import erasure
@@ -14,7 +14,16 @@ from export_pipeline.ledger.database import Tx
 from export_pipeline.ledger.holds import Hold
 from export_pipeline.ledger.rows import Order, Scan
 from export_pipeline.scans import ScanKey
+from export_pipeline.settings import Settings
+from export_pipeline.vendors.cloudconvert.exports import CloudConvert
+from export_pipeline.vendors.vendor import Vendor
+from export_pipeline.workflow.conversions import conversions_of, source_of
 from export_pipeline.workflow.pipeline import Pipeline
+
+_HELD_IN_STORE = (
+    "is on hold in the store, which the ledger does not know: place the hold with"
+    " `export-pipeline hold`, and release it if the scan may be forgotten"
+)
 
 
 @dataclass(frozen=True)
@@ -23,15 +32,17 @@ class Known:
 
     Args:
         key: its full name.
+        vendor: whose it is.
         digest: that of its tombstone.
         scan: its row; None where the ledger has none.
         orders: all of them.
-        hold: its legal hold, None without one.
+        hold: its legal hold or that of the scan of which it is made, None without one.
         tombstone: why and when it was forgotten; None if it was not.
         now: seconds since the epoch, by the ledger.
     """
 
     key: ScanKey
+    vendor: Vendor
     digest: str
     scan: Scan | None
     orders: Sequence[Order]
@@ -52,12 +63,14 @@ class Candidate:
     Args:
         known: what the ledger knows of it.
         kept: what the store has of it.
-        obstacles: why it cannot be forgotten now, a sentence each.
+        obstacles: why it cannot be forgotten now, a sentence each; those of `made` too.
+        made: what is made of it and goes with it.
     """
 
     known: Known
     kept: Kept
     obstacles: tuple[str, ...]
+    made: tuple["Candidate", ...] = ()
 
     @property
     def is_known(self) -> bool:
@@ -66,39 +79,62 @@ class Candidate:
 
 
 async def look(pipeline: Pipeline, key: ScanKey) -> Candidate:
-    """Look at all that there is of a scan, and at what keeps it.
+    """Look at all that there is of a scan and of what is made of it, and at what keeps it.
+
+    Args:
+        pipeline: of the scan's vendor.
+        key: the scan.
 
     Raises:
         ConfigError: there is no key for tombstones.
         StoreError: the store cannot be looked at.
     """
-    known = await pipeline.ledger.look(read_known, pipeline, key)
+    one = await _look(pipeline, key)
+    looked = [await _look(_converting(pipeline), made) for made in conversions_of(key)]
+    made = tuple(found for found in looked if found.is_known)
+    found = dict.fromkeys(words for each in (one, *made) for words in each.obstacles)
+    return replace(one, obstacles=tuple(found), made=made)
+
+
+def each_once(candidates: Iterable[Candidate]) -> list[Candidate]:
+    """The scans and what is made of them; that goes first, as it is found by its scan."""
+    every = [made for one in candidates for made in (*one.made, one)]
+    return list({one.known.key: one for one in every}.values())
+
+
+def _converting(pipeline: Pipeline) -> Pipeline:
+    return replace(pipeline, vendor=CloudConvert(pipeline.settings, pipeline.ledger))
+
+
+async def _look(pipeline: Pipeline, key: ScanKey) -> Candidate:
+    known = await pipeline.ledger.look(read_known, pipeline.settings, pipeline.vendor, key)
     kept = await erasure.look(pipeline.store, known.folders)
     found = [*obstacles(pipeline, known), *(f"{key}: {lock}" for lock in kept.locks)]
-    if known.hold is None and await is_held(pipeline.store, key):
-        found.append(
-            f"{key} is on hold in the store, which the ledger does not know: place the hold with"
-            " `export-pipeline hold`, and release it if the scan may be forgotten"
-        )
+    source = source_of(known.scan) if known.scan else None
+    if known.hold is None:
+        held = [one for one in (key, source) if one and await is_held(pipeline.store, one)]
+        found += [f"{one} {_HELD_IN_STORE}" for one in held]
     return Candidate(known, kept, tuple(found))
 
 
-def read_known(tx: Tx, pipeline: Pipeline, key: ScanKey) -> Known:
-    """Read what the ledger knows of a scan.
+def read_known(tx: Tx, settings: Settings, vendor: Vendor, key: ScanKey) -> Known:
+    """Read what the ledger knows of a scan of that vendor.
 
     Raises:
         ConfigError: there is no key for tombstones.
     """
-    secret = tombstones.require_key(tx, pipeline.settings.tombstone_secret)
+    secret = tombstones.require_key(tx, settings.tombstone_secret)
     digest = tombstones.scan_digest(secret, key)
     buried = tombstones.find(tx, digest)
     scan = registry.find(tx, key)
+    source = source_of(scan) if scan else None
     return Known(
         key=key,
+        vendor=vendor,
         digest=digest,
         scan=scan,
         orders=orders.of_scan(tx, scan.id) if scan else [],
-        hold=holds.find(tx, key),
+        hold=holds.find(tx, key) or (holds.find(tx, source) if source else None),
         tombstone=Tombstone(digest, *buried) if buried else None,
         now=tx.now,
     )
@@ -107,7 +143,7 @@ def read_known(tx: Tx, pipeline: Pipeline, key: ScanKey) -> Known:
 def obstacles(pipeline: Pipeline, known: Known) -> list[str]:
     """Why the scan cannot be forgotten, as far as the ledger tells."""
     found = [_on_hold(known.hold)] if known.hold else []
-    if (until := _written_until(pipeline, known.orders)) > known.now:
+    if (until := _written_until(pipeline, known)) > known.now:
         moment = datetime.fromtimestamp(until, UTC)
         found.append(
             f"{known.key}: {known.key.vendor} can write into the store until"
@@ -124,11 +160,11 @@ def _on_hold(hold: Hold) -> str:
     )
 
 
-def _written_until(pipeline: Pipeline, placed: Sequence[Order]) -> float:
+def _written_until(pipeline: Pipeline, known: Known) -> float:
     """Until when the vendor itself may write, by URLs or credentials; 0 if it never could."""
     store, seconds = pipeline.store, pipeline.settings.order_deadline
     lends = store.cloudconvert(f"{INCOMING}x") is not None
-    if not pipeline.vendor.writes or not (store.capabilities.signs_uploads or lends):
+    if not known.vendor.writes or not (store.capabilities.signs_uploads or lends):
         return 0.0
-    sent = [order.sent_at for order in placed if order.sent_at is not None]
+    sent = [order.sent_at for order in known.orders if order.sent_at is not None]
     return max(sent) + seconds if sent else 0.0

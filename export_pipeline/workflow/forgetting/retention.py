@@ -28,12 +28,14 @@ class Retained:
         objects: how many objects of theirs, every version counted.
         kept: why others that were due were not forgotten, of the first `PROBLEMS_KEPT`.
         left: whether more are due, for the next run.
+        stays: what still names those forgotten and no call can delete, a sentence each.
     """
 
     forgotten: int = 0
     objects: int = 0
     kept: list[str] = field(default_factory=list)
     left: bool = False
+    stays: list[str] = field(default_factory=list)
 
 
 async def due(pipeline: Pipeline, days: int) -> AsyncIterator[Due]:
@@ -50,24 +52,26 @@ async def due(pipeline: Pipeline, days: int) -> AsyncIterator[Due]:
 async def retain(
     pipeline: Pipeline, days: int, view: View, *, limit: int = SCANS_PER_RUN
 ) -> Retained:
-    """Forget up to `limit` scans that are due; one that something keeps is passed over.
+    """Forget `limit` scans that are due, one that something keeps passed over and not counted.
+
+    It ends as soon as nothing at all can be forgotten, such as while Dagster runs a backfill.
 
     Raises:
         StoreError: the store failed; the next run goes on.
     """
     told = Retained()
     batch: list[ScanKey] = []
-    seen = 0
     async for one in due(pipeline, days):
-        if seen == limit:
+        if told.forgotten >= limit:
             told.left = True
+        if told.left:
             break
-        seen += 1
         batch.append(one.scan.key)
-        if len(batch) == SCANS_PER_TURN:
+        if len(batch) == min(SCANS_PER_TURN, limit - told.forgotten):
             await _forget(pipeline, batch, view, told)
             batch = []
     await _forget(pipeline, batch, view, told)
+    await pipeline.ledger.apply(retention.ran, pipeline.vendor.name)
     return told
 
 
@@ -80,7 +84,9 @@ async def _forget(pipeline: Pipeline, keys: list[ScanKey], view: View, told: Ret
             done = await forget(pipeline, free, view, reason=REASON, patience=PATIENCE_SECONDS)
         except NotForgotten as error:
             kept.append(str(error))
+            told.left = True
         else:
             told.forgotten += len(done.keys)
             told.objects += done.objects
+            told.stays = list(dict.fromkeys([*told.stays, *done.stays]))
     told.kept += kept[: PROBLEMS_KEPT - len(told.kept)]

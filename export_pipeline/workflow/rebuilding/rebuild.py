@@ -12,6 +12,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
+from secrets import token_hex
 from typing import TypeVar
 
 from export_pipeline.archive.fixity_records import FixityRecord, read_records
@@ -20,6 +21,7 @@ from export_pipeline.archive.layout import bag_prefix, scan_prefix
 from export_pipeline.archive.tombstones import Tombstone, read_tombstones
 from export_pipeline.ledger import admission, artifacts, holds, inventory, tombstones
 from export_pipeline.ledger.database import Ledger, Tx
+from export_pipeline.ledger.held import copying
 from export_pipeline.ledger.holds import Hold
 from export_pipeline.ledger.restore import Audited, LostScan, note_audits, restore
 from export_pipeline.ledger.rows import GenerationState, Scan
@@ -31,6 +33,7 @@ from export_pipeline.workflow.rebuilding.found import FoundScan, Named, find_sca
 from export_pipeline.workflow.rebuilding.rebuilt import Rebuilt
 from export_pipeline.workflow.settle import report
 
+NAME_BYTES = 4
 ROWS_PER_PAGE = 5_000
 """Artifacts or audits held in memory, and added in one transaction; of a larger scan all."""
 AS_SEALED = (GenerationState.SEALED, GenerationState.FROZEN)
@@ -66,25 +69,26 @@ async def rebuild(
         BadInput: a hold or a tombstone cannot be read; nothing is added then.
         StoreError: the store failed.
     """
-    buried = [one async for one in read_tombstones(store)]
-    held = [one async for one in read_holds(store)]
-    digests = {one.digest for one in buried}
-    done = Rebuilt(holds=len(held), tombstones=len(buried))
-    done.is_told = not buried or _is_key(tombstone_secret, digests)
-    if not dry_run:
-        await ledger.apply(_keep, buried, held)
-    is_forgotten = _forgotten(tombstone_secret, digests)
-    async for page in _pages(find_scans(store, vendors), lambda found: 1 + found.artifacts):
-        if dry_run:
-            await ledger.look(_compare, done, page, is_forgotten)
-        else:
-            await ledger.apply(_add, done, page, is_forgotten, show)
-        yield done
-    async for records in _pages(read_records(store), lambda _: 1):
-        done.audits += len(records)
+    async with copying(ledger, f"the rebuilt ledger ({token_hex(NAME_BYTES)})"):
+        buried = [one async for one in read_tombstones(store)]
+        held = [one async for one in read_holds(store)]
+        digests = {one.digest for one in buried}
+        done = Rebuilt(holds=len(held), tombstones=len(buried))
+        done.is_told = not buried or _is_key(tombstone_secret, digests)
         if not dry_run:
-            await ledger.apply(note_audits, [_audited(one) for one in records])
-        yield done
+            await ledger.apply(_keep, buried, held)
+        is_forgotten = _forgotten(tombstone_secret, digests)
+        async for page in _pages(find_scans(store, vendors), lambda found: 1 + found.artifacts):
+            if dry_run:
+                await ledger.look(_compare, done, page, is_forgotten)
+            else:
+                await ledger.apply(_add, done, page, is_forgotten, show)
+            yield done
+        async for records in _pages(read_records(store), lambda _: 1):
+            done.audits += len(records)
+            if not dry_run:
+                await ledger.apply(note_audits, [_audited(one) for one in records])
+            yield done
 
 
 async def _pages(

@@ -23,7 +23,11 @@ from export_pipeline.workflow.alerting.alerts import Sent, send_due
 from export_pipeline.workflow.alerting.causes import read_causes
 from export_pipeline_tests.ledger.conftest import SteppedClock
 from export_pipeline_tests.ledger.made_up import add_generations, add_orders, add_scans
-from export_pipeline_tests.servers.alert_target import AlertTarget, running_alert_target
+from export_pipeline_tests.servers.alert_target import (
+    AlertTarget,
+    running_alert_target,
+    slack_problem,
+)
 
 HOSTILE = 'a/../b%2f;:"<x>'
 WHSEC = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -101,6 +105,42 @@ def test_500_scans_that_fail_for_one_reason_are_one_message(
     assert post.json["command"] == "export-pipeline retry --vendor copyleaks --account default"
     look(ledger)
     assert send(ledger, address(target.url)) == Sent(0)
+
+
+def test_slack_takes_what_is_posted_to_it(
+    ledger: Ledger, target: AlertTarget, clock: SteppedClock
+) -> None:
+    target.is_slack = True
+    with ledger.write() as tx:
+        why = "<!channel> & `no`"
+        names = [f"{number}{'<&>`' * 8}" for number in range(5)]
+        rows = [{"scan": name, "state": "failed", "reason": why} for name in names]
+        add_scans(tx, rows)
+    look(ledger)
+    to = address(target.url, EXPORT_ALERT_FORMAT="slack")
+    assert send(ledger, to) == Sent(1)
+    clock.step(2 * 86_400)
+    look(ledger)
+    assert send(ledger, to) == Sent(1)
+    first, second = (post.json["text"] for post in target.taken)
+    assert first.startswith("*5 scans of copyleaks account default failed*\n")
+    assert second.startswith("Still: *5 scans")
+    assert "why: `&lt;!channel&gt; &amp; " in first
+    assert not any(sign in first for sign in "<>")
+    assert "run: `export-pipeline retry" in first
+    assert target.taken[0].headers["content-type"] == "application/json"
+
+
+def test_a_webhook_that_is_not_slack_s_gets_the_documented_json_and_slack_would_not_take_it(
+    ledger: Ledger, target: AlertTarget, clock: SteppedClock
+) -> None:
+    fail(ledger, 1, "the store is full")
+    look(ledger)
+    assert send(ledger, address(target.url)) == Sent(1)
+    (post,) = target.taken
+    assert post.json["type"] == "export_pipeline.alert"
+    assert post.json["title"] == "1 scan of copyleaks account default failed"
+    assert slack_problem(post) == "invalid_payload"
 
 
 def test_each_thing_that_is_wrong_is_one_message_that_says_what_to_run(

@@ -141,9 +141,6 @@ class Outcome:
 class DamageConformance:
     """What every store's archive must tell of damage."""
 
-    stages = True
-    """False: no vendor writes below `.incoming/`, where the store keeps files not yet whole."""
-
     @pytest.fixture
     def home(
         self, tmp_path: Path, variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
@@ -213,7 +210,7 @@ class DamageConformance:
             "copyleaks/default/essay-1/notes.txt",
             "copyleaks/default/essay-1/2/data/x",
             "hello.txt",
-            *([".incoming/0123/x"] if self.stages else []),
+            ".incoming/0123/x",
         )
 
         async def make() -> None:
@@ -227,7 +224,7 @@ class DamageConformance:
             "copyleaks/default/unknown/1/ is the folder of a bag that the ledger does not know",
             "copyleaks/default/essay-1/notes.txt belongs to no bag",
             "hello.txt belongs to no bag",
-            *([".incoming/0123/x was left by a closed order"] if self.stages else []),
+            ".incoming/0123/x was left by a closed order",
         )
         for outcome in (by_command(), by_asset()):
             assert not outcome.passed

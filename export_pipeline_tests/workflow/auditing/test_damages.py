@@ -9,8 +9,6 @@ from export_pipeline_tests.workflow.auditing.damages import DamageConformance
 
 
 class TestLocalDisk(DamageConformance):
-    stages = False
-
     @pytest.fixture
     def store(self, tmp_path: Path) -> LocalStore:
         return LocalStore(tmp_path / "archive")

@@ -1,21 +1,22 @@
 """A `forget` that is killed at any step: the same command goes on, and nothing is left."""
 
+import os
 from collections.abc import AsyncIterable, Iterator
 from dataclasses import dataclass
 from signal import SIGKILL
 from typing import Any, cast
+from unittest.mock import patch
 
 import pytest
 
+from export_pipeline.cli import app
+from export_pipeline.cli import home as cli_home
 from export_pipeline.ledger import registry
-from export_pipeline.receiver.addresses import Addresses
 from export_pipeline.sandbox import ScanSpec
 from export_pipeline.scans import ScanKey
 from export_pipeline.settings import Settings
 from export_pipeline.storage.local import LocalStore
 from export_pipeline.storage.store import StoredObject
-from export_pipeline.vendors.copyleaks.exports import Copyleaks
-from export_pipeline.workflow.pipeline import Pipeline
 from export_pipeline_tests.workflow.crashing import (
     LEASES_PASS_SECONDS,
     Switch,
@@ -23,7 +24,8 @@ from export_pipeline_tests.workflow.crashing import (
     SwitchedStore,
     processes,
 )
-from export_pipeline_tests.workflow.forgetting.traces import forgetting, naming, spellings
+from export_pipeline_tests.workflow.forgetting.converted import converted
+from export_pipeline_tests.workflow.forgetting.traces import naming, spellings
 from export_pipeline_tests.workflow.world import World, world
 
 
@@ -52,16 +54,20 @@ class ErasingStore(SwitchedStore):
 
 
 def work(task: Work, seen: Any = None) -> None:
-    """Forget a scan, as the command does."""
+    """Forget a scan by the command, of which every step may be the last."""
     switch = Switch(task.die_at)
-    settings = Settings.from_env(task.environment)
-    ledger = SwitchedLedger(settings.ledger_url, switch, task.later)
-    store = ErasingStore(settings.home / "archive", switch)
-    addresses = Addresses(settings.receiver_url, settings.secrets)
-    vendor = Copyleaks(settings, ledger)
-    pipeline = Pipeline(settings, ledger, store, vendor, addresses)
-    World.run(None, pipeline, forgetting(key(task.scan)))  # type: ignore[arg-type]
-    ledger.close()
+    os.environ.update(task.environment)
+    home = Settings.from_env(task.environment).home
+
+    def ledger(url: str) -> SwitchedLedger:
+        return SwitchedLedger(url, switch, task.later)
+
+    def store(*_: object) -> ErasingStore:
+        return ErasingStore(home / "archive", switch)
+
+    with patch.object(cli_home, "open_ledger", ledger), patch.object(cli_home, "open_store", store):
+        words = ["forget", task.scan, "--reason", "case 42", "--yes", "--without-dagster"]
+        app(words, standalone_mode=False)
     if seen is not None:
         seen.put(list(switch.seen))
 
@@ -90,14 +96,16 @@ def start(task: Work, seen: Any = None) -> int | None:
 
 def test_killed_at_every_step_it_is_finished_by_the_same_call(place: World) -> None:
     """The steps are those of a `forget` that nobody kills, so that new ones are covered too."""
-    place.archive([ScanSpec("whole", results=1)])
+    converted(place, *place.archive([ScanSpec("whole", results=1)]))
     seen = processes.Queue()
     assert start(Work(place.environment, "whole"), seen) == 0
     # What is killed before a step was killed after the one before it.
     moments = [moment for moment in seen.get(timeout=60) if moment.startswith("after")]
     assert {"after _bury", "after erase copyleaks", "after _erase_rows"} <= set(moments)
     names = [f"killed-{number}" for number in range(len(moments))]
-    place.archive([ScanSpec(name, results=1, artifacts=("crawledVersion",)) for name in names])
+    specs = [ScanSpec(name, results=1, artifacts=("pdfReport",)) for name in names]
+    for scan in place.archive(specs):
+        converted(place, scan)
     later = 0.0
     for name, moment in zip(names, moments, strict=True):
         later += LEASES_PASS_SECONDS
@@ -107,5 +115,5 @@ def test_killed_at_every_step_it_is_finished_by_the_same_call(place: World) -> N
         assert start(Work(place.environment, name, later)) == 0
         assert place.look(registry.find, key(name)) is None
         place.ledger.wipe()
-        assert naming(place.home, *(b + b"/" for b in spellings(name))) == []
-        assert naming(place.home, b'"%s"' % name.encode()) == []
+        ends = (b"/", b'"', b".pdfa")
+        assert naming(place.home, *(b + end for b in spellings(name) for end in ends)) == []

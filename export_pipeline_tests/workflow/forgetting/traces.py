@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
+from export_pipeline.sandbox import ScanSpec
 from export_pipeline.scans import ScanKey, escape
 from export_pipeline.workflow.forgetting.forget import Forgotten, forget
 from export_pipeline.workflow.forgetting.forgettable import look
@@ -64,3 +65,11 @@ def naming(folder: Path, *needles: bytes) -> list[str]:
         if any(needle in content or needle in str(path).encode() for needle in needles):
             found.append(str(path.relative_to(folder)))
     return found
+
+
+def key(scan: str) -> ScanKey:
+    return ScanKey("copyleaks", "default", scan)
+
+
+def spec(scan: str) -> ScanSpec:
+    return ScanSpec(scan, results=2)

@@ -1,0 +1,87 @@
+"""Retention forgets what is due, whatever something keeps, and says what it keeps."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+import sqlalchemy as sa
+
+from export_pipeline.ledger import registry, retention, schema
+from export_pipeline.ledger.rows import Scan, ScanState
+from export_pipeline.sandbox import ScanSpec
+from export_pipeline.storage.local import LocalStore
+from export_pipeline.storage.store import StoredVersion
+from export_pipeline.workflow.forgetting.retention import Retained, retain
+from export_pipeline.workflow.pipeline import Pipeline
+from export_pipeline_tests.workflow.forgetting.traces import Seen
+from export_pipeline_tests.workflow.world import World
+
+
+def sealed_long_ago(place: World, *names: str) -> list[Scan]:
+    scans = place.archive([ScanSpec(name, results=1) for name in names])
+    long_ago = sa.update(schema.generations).where(
+        schema.generations.c.scan_id.in_([one.id for one in scans])
+    )
+    place.write(lambda tx: tx.run(long_ago.values(sealed_at=0.0)))
+    return scans
+
+
+def retained(place: World, pipeline: Pipeline, limit: int, view: Seen | None = None) -> Retained:
+    async def work(pipeline: Pipeline) -> Retained:
+        return await retain(pipeline, 30, view or Seen(), limit=limit)
+
+    return place.run(pipeline, work)
+
+
+def test_what_something_keeps_never_keeps_others_from_being_forgotten(one_world: World) -> None:
+    sealed_long_ago(one_world, "locked-1", "locked-2", "due-1", "due-2")
+    locking = replace(one_world.pipeline(), store=LockingStore(one_world.home / "archive"))
+    runs = [retained(one_world, locking, limit=1) for _ in range(3)]
+    assert [(told.forgotten, told.left) for told in runs] == [(1, True), (1, False), (0, False)]
+    for told in runs:
+        assert len(told.kept) == 2
+        assert "pdf_report.pdf is kept by a lock until 2040" in told.kept[0]
+    assert any("backups" in words for words in runs[0].stays)
+    assert one_world.scan("locked-1").state == ScanState.ARCHIVED
+    assert retained(one_world, one_world.pipeline(), limit=100).forgotten == 2
+
+
+def test_where_nothing_can_be_forgotten_now_it_ends_at_once(one_world: World) -> None:
+    scans = sealed_long_ago(one_world, "busy-1", "busy-2", "busy-3")
+    told = retained(one_world, one_world.pipeline(), 1, Seen("a backfill is under way"))
+    assert (told.forgotten, told.left, len(told.kept)) == (0, True, 1)
+    assert "a backfill is under way" in told.kept[0]
+    assert retained(one_world, one_world.pipeline(), limit=100).forgotten == len(scans)
+
+
+def test_a_sealed_scan_whose_later_attempt_failed_is_due_once_nothing_is_under_way(
+    one_world: World,
+) -> None:
+    (scan,) = sealed_long_ago(one_world, "failed-later")
+    one_world.write(registry.settle, scan.id, ScanState.FAILED, "the vendor refused it")
+    of_scan = sa.update(schema.orders).where(schema.orders.c.scan_id == scan.id)
+    one_world.write(lambda tx: tx.run(of_scan.values(state="waiting")))
+    assert one_world.look(retention.due, "copyleaks", 30) == []
+    one_world.write(lambda tx: tx.run(of_scan.values(state="closed")))
+    assert retained(one_world, one_world.pipeline(), limit=1).forgotten == 1
+    assert one_world.look(registry.find, scan.key) is None
+
+
+@pytest.mark.parametrize("state", [ScanState.ARCHIVED, ScanState.PARTIAL, ScanState.EXPIRED])
+def test_it_says_when_it_last_ran_to_its_end(one_world: World, state: ScanState) -> None:
+    (scan,) = sealed_long_ago(one_world, f"ran-{state.name.lower()}")
+    one_world.write(registry.settle, scan.id, state)
+    assert retained(one_world, one_world.pipeline(), limit=100).forgotten == 1
+    ago = one_world.look(retention.ran_seconds_ago, "copyleaks")
+    assert ago is not None
+    assert 0 <= ago < 60
+    assert one_world.look(retention.ran_seconds_ago, "laserfiche") is None
+
+
+class LockingStore(LocalStore):
+    """A store that keeps one file of some scans."""
+
+    async def versions(self, key: str) -> AsyncIterator[StoredVersion]:
+        async for found in super().versions(key):
+            is_kept = "/locked-" in found.key and found.key.endswith("/pdf_report.pdf")
+            yield replace(found, lock="a lock until 2040" if is_kept else "")
