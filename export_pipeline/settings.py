@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import sqlalchemy as sa
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from export_pipeline.errors import ConfigError
-from export_pipeline.ledger.database import sqlite_url
+from export_pipeline.ledger.database import BACKENDS, sqlite_url
 from export_pipeline.scans import DEFAULT_ACCOUNT
 from export_pipeline.signing_keys import read_public_keys, read_signing_key
 
@@ -26,7 +27,19 @@ STORE_PREFIXES = tuple(
 """With what the variables of the storage backends begin; `storage/` gives them their meaning."""
 VENDOR_PREFIXES = ("EXPORT_LASERFICHE_", "EXPORT_HOOKBRIDGE_", "EXPORT_CLOUDCONVERT_")
 """With what those of the vendors begin that keep their own; `vendors/` gives them their meaning."""
+RECEIVER_VARIABLES = {
+    "EXPORT_LEDGER_URL",
+    "EXPORT_STORAGE_URL",
+    "EXPORT_RECEIVER_URL",
+    "EXPORT_RECEIVER_SECRET",
+    "EXPORT_RECEIVER_SECRET_PREVIOUS",
+    "EXPORT_TOMBSTONE_KEY",
+}
+"""All that the receiver needs beside the stores' own variables, and secrets that sign webhooks."""
 _SEPARATORS = re.compile(r"[,\s]+")
+COPYLEAKS = "EXPORT_COPYLEAKS_"
+"""With what the variables of Copyleaks begin."""
+_COPYLEAKS_DAYS = f"{COPYLEAKS}RETENTION_DAYS"
 _RETENTION = "The same for {}'s scans alone; 0: they are kept"
 
 
@@ -42,6 +55,20 @@ class CopyleaksAccount(BaseModel):
 
 def _variable(name: str, meaning: str, *, default: Any, **limits: Any) -> Any:
     return Field(default=default, alias=name, description=meaning, **limits)
+
+
+def _ledger_url(url: str) -> str:
+    try:
+        parts = sa.make_url(url)
+        parts.get_dialect()
+    except sa.exc.ArgumentError:
+        parts = None
+    if parts is None or parts.get_backend_name() not in BACKENDS:
+        raise ValueError(
+            "no URL of a ledger: use sqlite:////folder/ledger.sqlite or"
+            " postgresql+psycopg2://user:password@host/database"
+        )
+    return url
 
 
 def _signing_key(secret: SecretStr) -> SecretStr:
@@ -60,7 +87,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
     home: Path
-    ledger_url: str = _variable(
+    ledger_url: Annotated[str, AfterValidator(_ledger_url)] = _variable(
         "EXPORT_LEDGER_URL", "Ledger's SQLAlchemy URL; empty: SQLite in the home", default=""
     )
     storage_url: str = _variable(
@@ -90,7 +117,7 @@ class Settings(BaseModel):
         default=None,
     )
     copyleaks_retention_days: Annotated[int, Field(ge=0)] | None = _variable(
-        "EXPORT_COPYLEAKS_RETENTION_DAYS", _RETENTION.format("Copyleaks"), default=None
+        _COPYLEAKS_DAYS, _RETENTION.format("Copyleaks"), default=None
     )
     laserfiche_retention_days: Annotated[int, Field(ge=0)] | None = _variable(
         "EXPORT_LASERFICHE_RETENTION_DAYS", _RETENTION.format("Laserfiche"), default=None
@@ -198,6 +225,8 @@ class Settings(BaseModel):
         "EXPORT_COPYLEAKS_LOGIN_URL", "Copyleaks's login", default="https://id.copyleaks.com"
     )
     copyleaks_accounts: tuple[CopyleaksAccount, ...] = ()
+    copyleaks_wrong: Mapping[str, str] = {}
+    """Its accounts that cannot be used, by name, with why and what to set."""
     storage_variables: Mapping[str, str] = Field(default={}, repr=False, exclude=True)
     """The storage backends' own variables, credentials among them."""
     vendor_variables: Mapping[str, str] = Field(default={}, repr=False, exclude=True)
@@ -207,23 +236,17 @@ class Settings(BaseModel):
     def from_env(cls, env: Mapping[str, str], home: Path | None = None) -> "Settings":
         """Read the settings; `home` overrides `EXPORT_PIPELINE_HOME`.
 
+        An account that is set wrongly is none that can be used, and harms no other; so are all of
+        Copyleaks where one of its options is wrong.
+
         Raises:
             ConfigError: names the variable that cannot be used and why.
         """
-        values: dict[str, Any] = {
-            name: value for name, value in env.items() if name.startswith("EXPORT_") and value
-        }
-        listed = "EXPORT_COPYLEAKS_ARTIFACTS"
-        if listed in values:
-            values[listed] = tuple(_SEPARATORS.split(values[listed].strip(", ")))
-        values["home"] = (home or Path(env.get(HOME_VARIABLE) or DEFAULT_HOME)).absolute()
-        values["copyleaks_accounts"] = tuple(_copyleaks_accounts(env))
-        values["storage_variables"] = _beginning(env, STORE_PREFIXES)
-        values["vendor_variables"] = _beginning(env, VENDOR_PREFIXES)
+        values = _values(env, home)
         try:
             settings = cls.model_validate(values)
         except ValidationError as error:
-            raise ConfigError(_in_words(error)) from None
+            settings = cls.model_validate(_without_copyleaks(values, _in_words(error)))
         return settings.model_copy(
             update={
                 "ledger_url": settings.ledger_url or sqlite_url(settings.home),
@@ -232,17 +255,34 @@ class Settings(BaseModel):
             }
         )
 
+    @classmethod
+    def for_receiver(cls, env: Mapping[str, str], home: Path | None = None) -> "Settings":
+        """Read only what the receiver needs: nothing else that is wrong may cost a webhook.
+
+        Raises:
+            ConfigError: names the variable that cannot be used and why.
+        """
+        others = {field.alias for field in cls.model_fields.values()} - RECEIVER_VARIABLES
+        return cls.from_env({name: env[name] for name in env if name not in others}, home)
+
+    @classmethod
+    def problems(cls, env: Mapping[str, str]) -> dict[str, str]:
+        """The variables without which `from_env` would succeed, each with what is wrong with it."""
+        try:
+            cls.model_validate(_values(env, None))
+        except ValidationError as error:
+            return _in_words(error)
+        return {}
+
     @property
     def secrets(self) -> tuple[str, ...]:
         """The receiver's keys, current first: from the environment, else from the home.
 
         Raises:
-            ConfigError: there is neither.
+            ConfigError: there is neither, or it cannot be read.
         """
         current = self.receiver_secret.get_secret_value() if self.receiver_secret else ""
-        file = self.home / SECRET_FILE
-        if not current and file.exists():
-            current = file.read_text().strip()
+        current = current or self._key(SECRET_FILE, "EXPORT_RECEIVER_SECRET")
         if not current:
             raise ConfigError(
                 "EXPORT_RECEIVER_SECRET is not set: set it to a long random text, or make a home"
@@ -253,11 +293,25 @@ class Settings(BaseModel):
 
     @property
     def tombstone_secret(self) -> str | None:
-        """The key of the tombstones, from the environment, else from the home; None without one."""
-        file = self.home / TOMBSTONE_FILE
+        """The key of the tombstones, from the environment, else from the home; None without one.
+
+        Raises:
+            ConfigError: it cannot be read.
+        """
         if self.tombstone_key:
             return self.tombstone_key.get_secret_value()
-        return file.read_text().strip() if file.exists() else None
+        return self._key(TOMBSTONE_FILE, "EXPORT_TOMBSTONE_KEY") or None
+
+    def _key(self, name: str, variable: str) -> str:
+        """A key of the home; "" where there is none."""
+        file = self.home / name
+        try:
+            return file.read_text().strip() if file.exists() else ""
+        except OSError as error:
+            raise ConfigError(
+                f"{file} cannot be read ({error.strerror}): run this as the user who made the"
+                f" home, or set {variable}"
+            ) from None
 
     def retention(self, vendor: str) -> int | None:
         """Days from its sealing until a scan of the vendor is forgotten; None: it is kept."""
@@ -265,7 +319,20 @@ class Settings(BaseModel):
         return (self.retention_days if own is None else own) or None
 
     def make_home(self) -> None:
-        """Make the home with keys of its own, readable by this user only."""
+        """Make the home with keys of its own, readable by this user only.
+
+        Raises:
+            ConfigError: it cannot be made there.
+        """
+        try:
+            self._make_home()
+        except OSError as error:
+            raise ConfigError(
+                f"no home can be made at {self.home} ({error.strerror}): name another folder by"
+                f" --home or {HOME_VARIABLE}, or have this user own it"
+            ) from None
+
+    def _make_home(self) -> None:
         self.home.mkdir(parents=True, exist_ok=True)
         for name, given in (
             (SECRET_FILE, self.receiver_secret),
@@ -277,15 +344,57 @@ class Settings(BaseModel):
                 file.write_text(secrets.token_urlsafe(SECRET_BYTES))
 
 
+def _values(env: Mapping[str, str], home: Path | None) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        name: value for name, value in env.items() if name.startswith("EXPORT_") and value
+    }
+    listed = "EXPORT_COPYLEAKS_ARTIFACTS"
+    if listed in values:
+        values[listed] = tuple(_SEPARATORS.split(values[listed].strip(", ")))
+    accounts, wrong = _copyleaks_accounts(env)
+    return values | {
+        "home": (home or Path(env.get(HOME_VARIABLE) or DEFAULT_HOME)).absolute(),
+        "copyleaks_accounts": accounts,
+        "copyleaks_wrong": wrong,
+        "storage_variables": _beginning(env, STORE_PREFIXES),
+        "vendor_variables": _beginning(env, VENDOR_PREFIXES),
+    }
+
+
+def _without_copyleaks(values: Mapping[str, Any], wrong: Mapping[str, str]) -> dict[str, Any]:
+    """The values with no account of Copyleaks that can be used, if its own options are wrong.
+
+    Raises:
+        ConfigError: something is wrong that is not Copyleaks's alone.
+    """
+    reason = "; ".join(wrong.values())
+    if not all(name.startswith(COPYLEAKS) and name != _COPYLEAKS_DAYS for name in wrong):
+        raise ConfigError(reason)
+    names = [*(one.name for one in values["copyleaks_accounts"]), *values["copyleaks_wrong"]]
+    right = {name: value for name, value in values.items() if name not in wrong}
+    unusable = dict.fromkeys(names or [DEFAULT_ACCOUNT], reason)
+    return right | {"copyleaks_accounts": (), "copyleaks_wrong": unusable}
+
+
 def _beginning(env: Mapping[str, str], prefixes: tuple[str, ...]) -> dict[str, str]:
     return {name: value for name, value in env.items() if name.startswith(prefixes)}
 
 
-def _copyleaks_accounts(env: Mapping[str, str]) -> list[CopyleaksAccount]:
+def _copyleaks_accounts(
+    env: Mapping[str, str],
+) -> tuple[tuple[CopyleaksAccount, ...], dict[str, str]]:
+    """The accounts, and by its name why one cannot be used."""
     extra = env.get("EXPORT_COPYLEAKS_ACCOUNTS", "").strip(", ")
-    names = [DEFAULT_ACCOUNT, *(_SEPARATORS.split(extra) if extra else [])]
-    found = [_copyleaks_account(env, name) for name in dict.fromkeys(names)]
-    return [account for account in found if account is not None]
+    found: list[CopyleaksAccount] = []
+    wrong: dict[str, str] = {}
+    for name in dict.fromkeys([DEFAULT_ACCOUNT, *(_SEPARATORS.split(extra) if extra else [])]):
+        try:
+            account = _copyleaks_account(env, name)
+        except ConfigError as error:
+            wrong[name] = str(error)
+        else:
+            found += [account] if account is not None else []
+    return tuple(found), wrong
 
 
 def _copyleaks_account(env: Mapping[str, str], name: str) -> CopyleaksAccount | None:
@@ -301,13 +410,14 @@ def _copyleaks_account(env: Mapping[str, str], name: str) -> CopyleaksAccount | 
         return None
     for variable, value in zip(variables, (email, key), strict=True):
         if not value:
-            raise ConfigError(f"{variable} is not set: Copyleaks account {name!r} needs it")
+            raise ConfigError(f"{variable} is not set: account {name!r} needs it")
     return CopyleaksAccount(name=name, email=email, key=SecretStr(key))
 
 
-def _in_words(error: ValidationError) -> str:
-    return "; ".join(
-        f"{'.'.join(str(part) for part in problem['loc'])}:"
+def _in_words(error: ValidationError) -> dict[str, str]:
+    """What is wrong with each variable, which the text names."""
+    return {
+        str(problem["loc"][0]): f"{'.'.join(str(part) for part in problem['loc'])}:"
         f" {problem['msg'].removeprefix('Value error, ')}"
         for problem in error.errors(include_input=False, include_url=False)
-    )
+    }

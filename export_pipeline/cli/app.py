@@ -26,6 +26,7 @@ from export_pipeline.cli import (
     status,
     verify,
 )
+from export_pipeline.cli.errors import in_words
 from export_pipeline.cli.output import complain
 from export_pipeline.errors import ExportPipelineError
 
@@ -37,12 +38,10 @@ class Commands(TyperGroup):
         """Run the command that was named."""
         try:
             return super().invoke(ctx)
-        except ExportPipelineError as error:
-            complain(str(error))
-        except SQLAlchemyError as error:
-            # Its own text repeats the statement; the driver's says what happened.
-            said = str(getattr(error, "orig", None) or type(error).__name__)
-            complain(f"the ledger cannot be used: {said.strip()}")
+        except BrokenPipeError:
+            raise  # whoever read what is printed has enough: typer ends quietly
+        except (ExportPipelineError, SQLAlchemyError, OSError) as error:
+            complain(in_words(error))
         raise typer.Exit(1)
 
 

@@ -13,6 +13,7 @@ from export_pipeline.archive.catalog import Snapshot, newest, write_catalog
 from export_pipeline.cli.home import OpenHome, open_home
 from export_pipeline.cli.options import AsJson, Home, examples
 from export_pipeline.cli.output import complain, emit, note, plural, say, size
+from export_pipeline.concurrency import run_batch
 from export_pipeline.errors import NotFound
 from export_pipeline.workflow.rebuilding.rebuild import rebuild
 from export_pipeline.workflow.rebuilding.rebuilt import Names, Rebuilt
@@ -128,7 +129,7 @@ def rebuild_(
     """
     with open_home(home) as there:
         shown = there.settings.active_scans if show_in_dagster else 0
-        done, made = asyncio.run(_rebuild(there, dry_run=dry_run, show=shown))
+        done, made = run_batch(_rebuild(there, dry_run=dry_run, show=shown))
         if as_json:
             emit({**asdict(done), "catalog": None if made is None else _facts(there, made)})
         else:

@@ -3,35 +3,37 @@
 import asyncio
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated
 from urllib.parse import urlsplit
 
 import typer
+from sqlalchemy.exc import SQLAlchemyError
 
 from export_pipeline.archive.signature import Keys
-from export_pipeline.cli.home import OpenHome, open_home, read_settings
+from export_pipeline.cli.errors import in_words
+from export_pipeline.cli.home import OpenHome, opened
 from export_pipeline.cli.options import AsJson, Home, examples
 from export_pipeline.cli.output import complain, emit, say, show_table
-from export_pipeline.errors import NoLedger
+from export_pipeline.cli.variables import read_variables, unread
+from export_pipeline.errors import ConfigError, LedgerError
 from export_pipeline.ledger import alerts, quotas
 from export_pipeline.ledger.home import make_ledger
 from export_pipeline.receiver.addresses import Addresses
-from export_pipeline.scans import DEFAULT_ACCOUNT
 from export_pipeline.settings import HOME_VARIABLE, Settings
-from export_pipeline.storage.open import options_of
-from export_pipeline.storage.options import Variable, declared
+from export_pipeline.storage.options import Variable
 from export_pipeline.storage.probe import CAUTION
 from export_pipeline.vendors.http import make_client
-from export_pipeline.vendors.open import vendor_variables
 from export_pipeline.vendors.vendor import Vendor
 from export_pipeline.workflow.check import (
     ALERTS,
+    RETENTION,
     Finding,
     try_account,
     try_alerts,
     try_receiver,
+    try_retention,
     try_signing,
     try_store,
 )
@@ -42,6 +44,7 @@ EPILOG = examples(
     "export-pipeline check --alert",
 )
 RECEIVER_VARIABLE = "EXPORT_RECEIVER_URL"
+LEDGER_VARIABLE = "EXPORT_LEDGER_URL"
 
 
 def check(
@@ -54,6 +57,9 @@ def check(
         bool,
         typer.Option("--alert", help="Post a test message to EXPORT_ALERT_URL too."),
     ] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="List the variables that are not set too.")
+    ] = False,
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
@@ -61,49 +67,40 @@ def check(
 
     Tried are each account's login, the store (a small object below .check/ is written, read, and
     deleted again), the key that signs bags, and the receiver's public address: a webhook is posted
-    there as a vendor would, and looked for in the ledger's inbox. The exit code is 1 if something
-    that is set does not work, or if there is no ledger.
+    there as a vendor would, and looked for in the ledger's inbox. What is wrong keeps nothing else
+    from being tried. The exit code is 1 if something that is set does not work, if an EXPORT_
+    variable is set that nobody reads, or if there is no ledger.
     """
-    settings = read_settings(home)
+    wrong = Settings.problems(os.environ)
+    right = {name: value for name, value in os.environ.items() if name not in wrong}
+    settings = Settings.from_env(right, home)
     if init:
         settings.make_home()
-        make_ledger(settings.ledger_url).close()
-    variables = [
-        (one.name, _shown(one, os.environ.get(one.name)), one.meaning)
-        for one in _variables(settings)
-    ]
-    findings = _findings(settings, alert=alert)
+        if LEDGER_VARIABLE not in wrong:
+            make_ledger(settings.ledger_url).close()
+    reasons = [*wrong.values(), *unread(os.environ, settings)]
+    findings = [Finding("setting", works=False, text=why) for why in reasons]
+    if LEDGER_VARIABLE not in wrong:
+        findings += _findings(settings, alert=alert)
     works = all(finding.works is not False for finding in findings)
     if as_json:
-        values = {name: value for name, value, _ in variables}
-        found = [asdict(finding) for finding in findings]
-        facts = {"home": str(settings.home), "works": works}
-        emit({**facts, "variables": values, "findings": found})
+        _emit(settings, findings, works=works)
     else:
-        _show(settings, variables, findings)
+        _show(settings, findings, every=every)
     if not works:
         raise typer.Exit(1)
 
 
-def _variables(settings: Settings) -> Iterator[Variable]:
-    """Every variable that has a meaning; those of all accounts and the store."""
-    yield Variable(HOME_VARIABLE, "The home folder")
-    yield from declared(Settings)
-    yield Variable("EXPORT_COPYLEAKS_ACCOUNTS", "Names of further Copyleaks accounts")
-    names = [account.name for account in settings.copyleaks_accounts]
-    for name in dict.fromkeys([DEFAULT_ACCOUNT, *names]):
-        infix = "" if name == DEFAULT_ACCOUNT else f"{name.upper().replace('-', '_')}_"
-        yield Variable(f"EXPORT_COPYLEAKS_{infix}EMAIL", f"Login of Copyleaks account {name}")
-        key = f"API key of Copyleaks account {name}"
-        yield Variable(f"EXPORT_COPYLEAKS_{infix}KEY", key, is_secret=True)
-    yield from vendor_variables(settings.vendor_variables)
-    options = options_of(settings.storage_url)
-    if options is not None:
-        yield from declared(options)
+def _emit(settings: Settings, findings: Sequence[Finding], *, works: bool) -> None:
+    values = {one.name: _value(one) for one in read_variables(settings)}
+    found = [asdict(finding) for finding in findings]
+    facts = {"home": str(settings.home), "works": works}
+    emit({**facts, "variables": values, "findings": found})
 
 
-def _shown(variable: Variable, value: str | None) -> str | None:
-    """The value without what must stay secret, None if it is not set."""
+def _value(variable: Variable) -> str | None:
+    """What is set, without what must stay secret; None if nothing is."""
+    value = os.environ.get(variable.name)
     if not value:
         return None
     if variable.is_secret:
@@ -122,26 +119,35 @@ def _without_secrets(url: str) -> str:
 
 def _findings(settings: Settings, *, alert: bool) -> list[Finding]:
     try:
-        with open_home(settings.home) as home:
+        with opened(settings) as home:
             opens = Finding("ledger", works=True, text=f"{home.ledger.name}: opens")
             return [opens, *asyncio.run(_try_all(home, alert=alert))]
-    except NoLedger as error:
-        text = f"{error}; without a ledger nothing else was tried"
+    except (LedgerError, SQLAlchemyError) as error:
+        text = f"{in_words(error)}; without a ledger nothing else was tried"
         return [Finding("ledger", works=False, text=text)]
 
 
 async def _try_all(home: OpenHome, *, alert: bool) -> list[Finding]:
     findings = []
     for vendor in home.vendors.values():
-        findings += [await _try_account(home, vendor, account) for account in vendor.accounts]
-        if not vendor.accounts:
-            findings.append(Finding(vendor.name, works=None, text="no account has credentials"))
-        await vendor.aclose()
-    findings += await try_store(home.store)
+        findings += await _try_vendor(home, vendor)
+    findings += await _try_store(home)
     findings.append(try_signing(Keys.of(home.settings)))
     findings.append(await _try_receiver(home))
     findings.append(await _try_alerts(home, send=alert))
+    for name in home.vendors:
+        findings += await try_retention(home.ledger, home.settings, name)
     return findings
+
+
+async def _try_vendor(home: OpenHome, vendor: Vendor) -> list[Finding]:
+    found = [
+        Finding(f"{vendor.name} account {account}", works=False, text=why)
+        for account, why in vendor.wrong.items()
+    ]
+    found += [await _try_account(home, vendor, account) for account in vendor.accounts]
+    await vendor.aclose()
+    return found or [Finding(vendor.name, works=None, text="no account has credentials")]
 
 
 async def _try_account(home: OpenHome, vendor: Vendor, account: str) -> Finding:
@@ -158,9 +164,20 @@ async def _try_alerts(home: OpenHome, *, send: bool) -> Finding:
         return await try_alerts(http, home.settings, problem, now=time.time(), send=send)
 
 
+async def _try_store(home: OpenHome) -> list[Finding]:
+    try:
+        store = home.store
+    except ConfigError as error:
+        return [Finding("store", works=False, text=str(error))]
+    return await try_store(store)
+
+
 async def _try_receiver(home: OpenHome) -> Finding:
     url = home.settings.receiver_url
-    addresses = Addresses(url, home.settings.secrets)
+    try:
+        addresses = Addresses(url, home.settings.secrets)
+    except ConfigError as error:
+        return Finding("receiver", works=False, text=str(error))
     async with make_client() as http:
         finding = await try_receiver(http, home.ledger, addresses, _without_secrets(url))
     if finding.works or os.environ.get(RECEIVER_VARIABLE):
@@ -169,13 +186,15 @@ async def _try_receiver(home: OpenHome) -> Finding:
     return Finding(finding.name, works=None, text=f"{text}: {finding.text}")
 
 
-def _show(
-    settings: Settings, variables: Sequence[tuple[str, str | None, str]], findings: list[Finding]
-) -> None:
+def _show(settings: Settings, findings: Sequence[Finding], *, every: bool) -> None:
     say(f"home {settings.home}")
-    show_table("", ("variable", "value", "meaning"), variables)
-    if not any(value for name, value, _ in variables if name != HOME_VARIABLE):
+    rows = [(one.name, _value(one), one.meaning) for one in read_variables(settings)]
+    is_set = [row for row in rows if row[1] is not None]
+    show_table("", ("variable", "value", "meaning"), rows if every else is_set)
+    if not any(name != HOME_VARIABLE for name, *_ in is_set):
         say("None of them is set: everything is at its default, and no vendor can be asked.")
+    if not every:
+        say("`check --all` lists those that are not set too.")
     say("")
     for finding in findings:
         if finding.works is False:
@@ -185,7 +204,8 @@ def _show(
 
 
 def _label(finding: Finding) -> str:
-    if finding.name == f"store: {CAUTION}":
+    is_retention = finding.name.startswith(RETENTION)
+    if finding.name == f"store: {CAUTION}" or (is_retention and not finding.works):
         return "mind"
     if finding.name == ALERTS and os.environ.get("EXPORT_ALERT_URL") and finding.works is None:
         return "untried"

@@ -40,7 +40,8 @@ BAR_COLUMNS = 40
 INTERRUPTED = 130
 """Exit code of what Ctrl-C ended, as shells have it."""
 
-Show = Callable[[Progress], None]
+Show = Callable[[Progress, bool], None]
+"""Given too whether Dagster's page can be opened yet."""
 
 
 def demo(
@@ -90,11 +91,10 @@ def demo(
     archived, or partial with its reason shown.
     """
     there = DemoHome(home or Path(tempfile.mkdtemp(prefix="export-pipeline-demo-")))
-    there.make(storage)
     tell = note if as_json else say
-    tell(f"home {there.path}")
     try:
-        with Interrupts() as interrupts:
+        with there.held(storage), Interrupts() as interrupts:
+            tell(f"home {there.path}")
             good = _run(there, scans, timeout, interrupts, keep=keep, as_json=as_json)
     except KeyboardInterrupt:
         complain("interrupted before every scan was settled: everything is stopped")
@@ -127,7 +127,7 @@ def _run(
         seconds = time.monotonic() - started
         with ledger.read() as tx:
             summary = read_summary(tx, keys, archive=servers.archive, seconds=seconds)
-        _tell(home, summary, as_json=as_json)
+        _tell(home, summary, keep=keep, as_json=as_json)
         if not last.is_done:
             complain(
                 f"gave up after {timeout:.0f} s with {plural(len(keys) - last.settled, 'scan')} not"
@@ -153,11 +153,13 @@ def _watch(
     show: Show,
 ) -> Progress:
     """Show progress until everything is settled and shown in Dagster, or until time `end`."""
+    has_ui = False
     while True:
         servers.require_running()
+        has_ui = has_ui or servers.has_ui()
         with ledger.read() as tx:
             progress = read_progress(tx, keys)
-        show(progress)
+        show(progress, has_ui)
         if progress.is_done or time.monotonic() >= end:
             return progress
         interrupts.pause(LOOK_SECONDS)
@@ -168,24 +170,24 @@ def _showing(out: Console, count: int, started: float) -> Iterator[Show]:
     """Show progress in place on a terminal, as a line now and then elsewhere."""
     if out.is_terminal:
         with Live(console=out, auto_refresh=False) as live:
-            yield lambda progress: live.update(
-                _panel(progress, count, time.monotonic() - started), refresh=True
+            yield lambda progress, has_ui: live.update(
+                _panel(progress, has_ui, count, time.monotonic() - started), refresh=True
             )
         return
     last = 0.0
 
-    def line(progress: Progress) -> None:
+    def line(progress: Progress, has_ui: bool) -> None:  # noqa: FBT001  as `Show` has it
         nonlocal last
         now = time.monotonic()
         if now - last >= LINE_SECONDS or progress.is_done:
             last = now
-            facts = "; ".join(f"{name} {text}" for name, text in _facts(progress).items())
+            facts = "; ".join(f"{name} {text}" for name, text in _facts(progress, has_ui).items())
             out.print(f"{now - started:3.0f} s  {facts}", soft_wrap=True)
 
     yield line
 
 
-def _facts(progress: Progress) -> dict[str, str]:
+def _facts(progress: Progress, has_ui: bool) -> dict[str, str]:  # noqa: FBT001
     per_minute = PACE.copyleaks.limits.exports_per_minute
     states = [f"{number:,} {state}" for state, number in progress.states.items()]
     shown = f"{progress.unshown:,} still to show" if progress.unshown else "up to date"
@@ -193,20 +195,20 @@ def _facts(progress: Progress) -> dict[str, str]:
         "scans": ", ".join(states),
         "artifacts": f"{progress.files:,} sealed, {size(progress.size)}",
         "orders": f"{progress.sent:,} of {progress.orders:,} sent, quota {per_minute:,} a minute",
-        "Dagster": shown,
+        "Dagster": shown if has_ui else "starting",
     }
 
 
-def _panel(progress: Progress, count: int, seconds: float) -> Table:
+def _panel(progress: Progress, has_ui: bool, count: int, seconds: float) -> Table:  # noqa: FBT001
     table = Table.grid(padding=(0, 2))
     bar = ProgressBar(total=count, completed=progress.settled, width=BAR_COLUMNS)
     table.add_row(f"{seconds:.0f} s", bar)
-    for name, text in _facts(progress).items():
+    for name, text in _facts(progress, has_ui).items():
         table.add_row(name, text)
     return table
 
 
-def _tell(home: DemoHome, summary: Summary, *, as_json: bool) -> None:
+def _tell(home: DemoHome, summary: Summary, *, keep: bool, as_json: bool) -> None:
     if as_json:
         emit(asdict(summary))
         sys.stdout.flush()
@@ -228,7 +230,8 @@ def _tell(home: DemoHome, summary: Summary, *, as_json: bool) -> None:
         show_table("not archived whole", ("scan", "reason"), problems)
     say("")
     say(f"Look at a scan:  export-pipeline scans list --home {home.path}")
-    say(f"See it in Dagster:  export-pipeline demo --home {home.path} --keep")
+    if not keep:
+        say(f"See it in Dagster:  export-pipeline demo --home {home.path} --keep")
     if home.storage == "s3":
         env = home.path / VARIABLES_FILE
         say(f"Download its files, while the demo runs:  . {env} && export-pipeline link ID")

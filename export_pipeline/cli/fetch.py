@@ -12,8 +12,16 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColu
 
 from export_pipeline.archive.fetch import Fetched, WantedBag
 from export_pipeline.archive.fetch import fetch as fetch_bags
-from export_pipeline.cli.home import read_settings
-from export_pipeline.cli.options import Account, AsJson, Home, ScanIds, Vendor, examples
+from export_pipeline.cli.home import read_settings, require_account
+from export_pipeline.cli.options import (
+    Account,
+    AsJson,
+    Generation,
+    Home,
+    ScanIds,
+    Vendor,
+    examples,
+)
 from export_pipeline.cli.output import complain, console, emit, note, plural, say, size
 from export_pipeline.errors import BadInput, NoLedger, UnknownScan
 from export_pipeline.ledger.database import Ledger
@@ -21,6 +29,7 @@ from export_pipeline.ledger.home import open_ledger
 from export_pipeline.storage.open import open_store
 from export_pipeline.storage.store import Store
 from export_pipeline.transfer.folder import Folder
+from export_pipeline.vendors.open import open_vendors
 from export_pipeline.workflow.fetch import Wanted
 
 EPILOG = examples(
@@ -39,12 +48,7 @@ def fetch(
     every: Annotated[
         bool, typer.Option("--all", help="Every scan of which something is sealed.")
     ] = False,
-    generation: Annotated[
-        int | None,
-        typer.Option(
-            "--generation", metavar="N", min=1, help="Which one.  [default: the newest sealed]"
-        ),
-    ] = None,
+    generation: Generation = None,
     vendor: Vendor = None,
     account: Account = None,
     home: Home = None,
@@ -65,7 +69,7 @@ def fetch(
     if every and generation is not None:
         raise typer.BadParameter("not with --all", param_hint="--generation")
     folder = Folder(to)
-    with _archive(home) as (ledger, store):
+    with _archive(home, account, vendor) as (ledger, store):
         wanted = Wanted(ledger, store, vendor, account, generation)
         fetched = asyncio.run(_fetch(wanted, names, folder, is_shown=not as_json))
     if as_json:
@@ -77,8 +81,10 @@ def fetch(
 
 
 @contextmanager
-def _archive(home: Path | None) -> Iterator[tuple[Ledger | None, Store]]:
-    """Open the store, and the ledger if there is one."""
+def _archive(
+    home: Path | None, account: str | None, vendor: str | None
+) -> Iterator[tuple[Ledger | None, Store]]:
+    """Open the store, and the ledger if there is one: only that knows every account."""
     settings = read_settings(home)
     store = open_store(settings.storage_url, settings.storage_variables)
     try:
@@ -88,6 +94,7 @@ def _archive(home: Path | None) -> Iterator[tuple[Ledger | None, Store]]:
         yield None, store
         return
     try:
+        require_account(ledger, open_vendors(settings, ledger), account, vendor)
         yield ledger, store
     finally:
         ledger.close()
@@ -102,6 +109,8 @@ async def _fetch(
     with _progress(total, is_shown=is_shown) as told:
         fetched = await fetch_bags(wanted.store, folder, bags, told)
     fetched.problems += unknown
+    if wanted.ledger is None and wanted.account and not (names or fetched.bags or fetched.failed):
+        fetched.problems.append(f"{wanted.store.url} has nothing of an account {wanted.account!r}")
     return fetched
 
 

@@ -60,10 +60,14 @@ def tell_imported(imported: Imported, home: OpenHome, vendor: str, *, as_json: b
 
 
 def _tell(imported: Imported) -> None:
-    say(
-        f"{plural(imported.new, 'scan')} registered, {imported.updated:,} updated,"
-        f" {imported.known:,} known before"
-    )
+    kept = imported.new + imported.updated + imported.known
+    if kept:
+        say(
+            f"{plural(imported.new, 'scan')} registered, {imported.updated:,} updated,"
+            f" {imported.known:,} known before"
+        )
+    elif not imported.forgotten:
+        say("nothing was imported" if imported.bad else "nothing was imported: it holds no scan")
     if imported.forgotten:
         note(f"{plural(imported.forgotten, 'scan')} left out: forgotten before, see `forget`")
     for where, reason in imported.problems:
@@ -71,4 +75,5 @@ def _tell(imported: Imported) -> None:
     if imported.bad:
         unlisted = imported.bad - len(imported.problems)
         more = f", {unlisted:,} of them not listed" if unlisted else ""
-        complain(f"{imported.bad:,} could not be used{more}; the others are kept")
+        others = "; the others are kept" if kept else ""
+        complain(f"{imported.bad:,} could not be used{more}{others}")

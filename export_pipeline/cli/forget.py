@@ -1,23 +1,23 @@
 """`forget`: delete all that there is of scans."""
 
 import asyncio
-import sys
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
 
+from export_pipeline.cli.asking import require_yes
 from export_pipeline.cli.home import OpenHome, open_home
 from export_pipeline.cli.options import Account, AsJson, Home, Vendor, examples
 from export_pipeline.cli.output import complain, emit, moment, plural, say, show_table, size
-from export_pipeline.cli.view import open_view
-from export_pipeline.errors import BadInput, UnknownScan
+from export_pipeline.cli.view import WithoutDagster, open_view
+from export_pipeline.errors import UnknownScan
 from export_pipeline.scans import DEFAULT_ACCOUNT, ScanKey
 from export_pipeline.workflow.forgetting.forget import Forgotten, View
 from export_pipeline.workflow.forgetting.forget import forget as forget_scans
-from export_pipeline.workflow.forgetting.forgettable import Candidate, look
+from export_pipeline.workflow.forgetting.forgettable import Candidate, each_once, look
+from export_pipeline.workflow.forgetting.forgotten import find_forgotten
 from export_pipeline.workflow.history import find_named
 
 EPILOG = examples(
@@ -26,6 +26,7 @@ EPILOG = examples(
     "export-pipeline forget 7f3c --vendor cloudconvert --reason 'case 43' --yes --json",
 )
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only tell what would be deleted.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
 def forget(
@@ -48,7 +49,8 @@ def forget(
         bool, typer.Option("--at-vendor", help="Delete them at the vendor too.")
     ] = False,
     dry_run: DryRun = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Yes = False,
+    without_dagster: WithoutDagster = False,
     vendor: Vendor = None,
     account: Account = None,
     home: Home = None,
@@ -62,45 +64,50 @@ def forget(
     that names nobody, the reason and the time. By it the scan is not registered again.
 
     A scan on hold, one that the store keeps by a lock, and one that somebody works on is refused
-    before anything is deleted. Interrupted, the same command goes on. What nobody can delete from
-    here is listed at the end. A scan that only the store knows needs --vendor.
+    before anything is deleted. The PDF/A that was made of a report goes with its scan. Interrupted,
+    the same command goes on. What nobody can delete from here is listed at the end. A scan that
+    only the store knows needs --vendor.
     """
-    with open_home(home) as there:
+    if not reason.strip():
+        raise typer.BadParameter("say why they are forgotten", param_hint="--reason")
+    with open_home(home, account, vendor) as there:
         keys = [find_key(there, name, account, vendor) for name in dict.fromkeys(scan_ids)]
         found = asyncio.run(_look(there, keys))
         if dry_run or not as_json:
             _show(found, as_json=as_json)
         if dry_run:
             raise typer.Exit(1 if any(one.obstacles for one in found) else 0)
-        if not yes and not as_json and sys.stdin.isatty():
-            typer.confirm(f"Delete {plural(len(found), 'scan')} for good?", abort=True, err=True)
-        elif not yes:
-            raise BadInput("nothing was deleted: without a terminal to ask on, say --yes")
-        with open_view() as view:
+        with open_view(without_dagster=without_dagster) as view:
+            count = plural(len(each_once(found)), "scan")
+            require_yes(f"Delete {count} for good?", yes=yes, as_json=as_json)
             done = asyncio.run(_forget(there, found, view, reason, at_vendor=at_vendor))
     if as_json:
-        emit({"forgotten": [asdict(key) for one in done for key in one.keys], **_sum(done)})
+        facts = asdict(done)
+        emit({"forgotten": facts.pop("keys"), **facts})
         return
-    say(f"{plural(sum(len(one.keys) for one in done), 'scan')} forgotten. What stays:")
-    for words in dict.fromkeys(words for one in done for words in one.stays):
+    say(f"{plural(len(done.keys), 'scan')} forgotten. What stays:")
+    for words in done.stays:
         say(f"- {words}")
 
 
 def find_key(home: OpenHome, name: str, account: str | None, vendor: str | None) -> ScanKey:
-    """The scan that `name` means; with a vendor named, also one that the ledger does not have.
+    """The scan that `name` means, also one that was forgotten before.
+
+    With a vendor named, also one of which nobody knows.
 
     Raises:
         UnknownScan: the ledger has none, and no vendor is named.
-        BadInput: several have one of that id, or there is no such vendor.
+        BadInput: several have one of that id.
     """
-    try:
-        with home.ledger.read() as tx:
+    with home.ledger.read() as tx:
+        try:
             return find_named(tx, name, account, vendor).key
-    except UnknownScan:
-        if vendor is None:
-            raise
-    if vendor not in home.vendors:
-        raise BadInput(f"--vendor: {vendor!r} is none: use {', '.join(home.vendors)}")
+        except UnknownScan:
+            gone = find_forgotten(tx, home.settings, home.vendors, name, account, vendor)
+            if gone is not None:
+                return gone
+            if vendor is None:
+                raise
     return ScanKey(vendor, account or DEFAULT_ACCOUNT, name)
 
 
@@ -117,32 +124,21 @@ async def _look(home: OpenHome, keys: Sequence[ScanKey]) -> list[Candidate]:
 
 async def _forget(
     home: OpenHome, found: Sequence[Candidate], view: View, reason: str, *, at_vendor: bool
-) -> list[Forgotten]:
-    by_vendor: dict[str, list[Candidate]] = defaultdict(list)
-    for one in found:
-        by_vendor[one.known.key.vendor].append(one)
-    done = []
-    for vendor, candidates in by_vendor.items():
-        pipeline = home.pipeline(vendor)
-        try:
-            done.append(
-                await forget_scans(pipeline, candidates, view, reason=reason, at_vendor=at_vendor)
-            )
-        finally:
-            await pipeline.vendor.aclose()
-    return done
+) -> Forgotten:
+    pipeline = home.pipeline(found[0].known.key.vendor)
+    return await forget_scans(pipeline, found, view, reason=reason, at_vendor=at_vendor)
 
 
 def _show(found: Sequence[Candidate], *, as_json: bool) -> None:
+    every = [_facts(one) for one in each_once(found)]
     if as_json:
-        emit({"scans": [_facts(one) for one in found]})
+        emit({"scans": every})
         return
     headers = ("vendor", "account", "scan", "state", "objects", "size", "forgotten")
-    rows = [tuple(_facts(one).values())[: len(headers)] for one in found]
+    rows = [tuple(one.values())[: len(headers)] for one in every]
     show_table("", headers, [(*row[:5], size(row[5]), moment(row[6])) for row in rows])
-    for one in found:
-        for words in one.obstacles:
-            complain(words)
+    for words in dict.fromkeys(words for one in found for words in one.obstacles):
+        complain(words)
 
 
 def _facts(one: Candidate) -> dict[str, Any]:
@@ -154,13 +150,4 @@ def _facts(one: Candidate) -> dict[str, Any]:
         "bytes": one.kept.bytes,
         "forgotten_at": known.tombstone.at if known.tombstone else None,
         "obstacles": list(one.obstacles),
-    }
-
-
-def _sum(done: Sequence[Forgotten]) -> dict[str, Any]:
-    return {
-        "objects": sum(one.objects for one in done),
-        "tables": sum(one.tables for one in done),
-        "pages": sum(one.pages for one in done),
-        "stays": list(dict.fromkeys(words for one in done for words in one.stays)),
     }

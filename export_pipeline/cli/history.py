@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+from export_pipeline.archive.audit import CHANGED, MISSING
+from export_pipeline.archive.layout import bag_prefix, payload_key
 from export_pipeline.cli.output import moment, say, show_table, size
 from export_pipeline.ledger.rows import Artifact, Event, Generation, Order
 from export_pipeline.workflow.history import History
@@ -27,7 +29,7 @@ def show_history(history: History) -> None:
     sections = (
         ("Generations", _GENERATION, [_generation(one) for one in history.generations]),
         ("Orders", _ORDER, [_order(one) for one in history.orders]),
-        ("Artifacts", _ARTIFACT, [_artifact(one) for one in history.artifacts]),
+        ("Artifacts", _ARTIFACT, [_artifact(one, history) for one in history.artifacts]),
         ("Events", _EVENT, [_event(one) for one in history.events]),
     )
     for title, headers, rows in sections:
@@ -36,12 +38,13 @@ def show_history(history: History) -> None:
             show_table(title, headers, rows)
 
 
-_GENERATION = ("number", "state", "verdict", "files", "size", "opened", "sealed")
+_GENERATION = ("number", "state", "verdict", "files", "size", "opened", "sealed", "damage")
 
 
 def _generation(one: Generation) -> tuple[object, ...]:
     times = (moment(one.opened_at), moment(one.sealed_at))
-    return (one.number, one.state.value, one.verdict, one.files, size(one.bytes), *times)
+    facts = (one.number, one.state.value, one.verdict, one.files, size(one.bytes))
+    return (*facts, *times, "; ".join(one.damage.splitlines()))
 
 
 _ORDER = ("order", "gen", "attempt", "part", "state", "outcome", "sends", "queued", "sent", "why")
@@ -56,8 +59,12 @@ def _order(one: Order) -> tuple[object, ...]:
 _ARTIFACT = ("artifact", "gen", "state", "size", "sha256", "reason")
 
 
-def _artifact(one: Artifact) -> tuple[object, ...]:
-    return (one.name, one.generation, one.state.value, size(one.size), one.sha256, one.reason)
+def _artifact(one: Artifact, history: History) -> tuple[object, ...]:
+    damage = next(of.damage for of in history.generations if of.number == one.generation)
+    key = payload_key(bag_prefix(history.scan.key, one.generation), one.name)
+    found = {f"{key} {words}" for words in (CHANGED, MISSING)} & set(damage.splitlines())
+    state = "damaged" if found else one.state.value
+    return (one.name, one.generation, state, size(one.size), one.sha256, one.reason)
 
 
 _EVENT = ("at", "event", "order", "detail")

@@ -44,7 +44,7 @@ def hold(
     """
     if scan_ids and not let_go and not reason.strip():
         raise BadInput("--reason: say why they are held, or let go of them with --release")
-    with open_home(home) as there:
+    with open_home(home, account, vendor) as there:
         keys = [find_key(there, name, account, vendor) for name in dict.fromkeys(scan_ids or [])]
         if not keys:
             _list(there, vendor, account, as_json=as_json)

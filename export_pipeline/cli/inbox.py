@@ -91,7 +91,7 @@ def resend(
     the receiver was there. They are registered when it arrives. The exit code is 1 if the vendor
     refused any.
     """
-    with open_home(home) as there:
+    with open_home(home, account, VENDOR) as there:
         refused = asyncio.run(_resend(there, account, list(dict.fromkeys(scan_ids))))
     asked = len(set(scan_ids)) - len(refused)
     if as_json:

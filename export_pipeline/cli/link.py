@@ -9,7 +9,15 @@ from urllib.parse import unquote, urlsplit
 import typer
 
 from export_pipeline.cli.home import open_home
-from export_pipeline.cli.options import Account, AsJson, Home, ScanId, examples
+from export_pipeline.cli.options import (
+    Account,
+    AsJson,
+    Generation,
+    Home,
+    ScanId,
+    Vendor,
+    examples,
+)
 from export_pipeline.cli.output import complain, duration, emit, note, plural, say, size
 from export_pipeline.workflow.history import find_named
 from export_pipeline.workflow.link import Link, find_sealed, make_link
@@ -50,30 +58,33 @@ def link(
             "--for", metavar="DURATION", help="How long a URL works: a number with s, m, h or d."
         ),
     ] = DEFAULT_LIFETIME,
+    generation: Generation = None,
+    vendor: Vendor = None,
     account: Account = None,
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print a URL for each file of a scan's newest sealed generation, with its size and sha256.
+    """Print a URL for each sealed file of a scan, with its size and sha256.
 
     Whoever has a URL can download that one file for the time that you give, and nothing else;
     nothing takes a URL back before it ends. It goes to stdout alone. Where the store cannot sign
     (a disk, SFTP, plain HTTP), the file's own place is printed instead, and the exit code is 1.
     """
     seconds = _seconds(lifetime)
-    with open_home(home) as there:
+    with open_home(home, account, vendor) as there:
         with there.ledger.read() as tx:
-            scan = find_named(tx, scan_id, account)
-            generation, found = find_sealed(tx, scan, artifact)
+            scan = find_named(tx, scan_id, account, vendor)
+            sealed, found = find_sealed(tx, scan, artifact, generation)
         store = there.store
         links = [make_link(store, scan, one, seconds=seconds) for one in found]
     if as_json:
         emit(
             {
+                "vendor": scan.vendor,
                 "scan": scan.scan,
                 "account": scan.account,
-                "generation": generation.number,
-                "verdict": generation.verdict,
+                "generation": sealed.number,
+                "verdict": sealed.verdict,
                 "seconds": seconds,
                 "artifacts": [asdict(one) for one in links],
             }
@@ -84,7 +95,7 @@ def link(
         complain(f"{store.url} signs no URLs: {_fetch(store.url)}")
         raise typer.Exit(1)
     note(
-        f"{scan.key}, generation {generation.number}, {generation.verdict}:"
+        f"{scan.key}, generation {sealed.number}, {sealed.verdict}:"
         f" {plural(len(links), 'URL')}, each for {duration(seconds)} and for whoever has it"
     )
 

@@ -1,11 +1,24 @@
 """Options that commands share, and how examples are written."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from export_pipeline.ledger.rows import ScanState
+from export_pipeline.vendors.open import VENDOR_NAMES
+
+
+def _known_vendor(name: str | None) -> str | None:
+    if name is not None and name not in VENDOR_NAMES:
+        raise typer.BadParameter(f"{name!r} is none: use one of {', '.join(VENDOR_NAMES)}")
+    return name
+
+
+def vendor_option(what: str) -> Any:
+    """Declare --vendor, which takes the name of one that there is; `what` is its help."""
+    return typer.Option("--vendor", metavar="NAME", help=what, callback=_known_vendor)
+
 
 Home = Annotated[
     Path | None,
@@ -24,9 +37,12 @@ Account = Annotated[
     str | None,
     typer.Option("--account", metavar="NAME", help="Only the scan or scans of this account."),
 ]
-Vendor = Annotated[
-    str | None,
-    typer.Option("--vendor", metavar="NAME", help="Only the scan or scans of this vendor."),
+Vendor = Annotated[str | None, vendor_option("Only the scan or scans of this vendor.")]
+Generation = Annotated[
+    int | None,
+    typer.Option(
+        "--generation", metavar="N", min=1, help="Which one.  [default: the newest sealed]"
+    ),
 ]
 State = Annotated[ScanState | None, typer.Option("--state", help="Only scans that stand so.")]
 ScanId = Annotated[

@@ -9,7 +9,7 @@ import typer
 
 from export_pipeline.cli.home import OpenHome, open_home
 from export_pipeline.cli.options import Account, AsJson, Home, ScanIds, Vendor, examples
-from export_pipeline.cli.output import emit, plural, say, show_table
+from export_pipeline.cli.output import complain, emit, plural, say, show_table
 from export_pipeline.ledger import registry
 from export_pipeline.ledger.rows import Scan, ScanState
 from export_pipeline.workflow.drive import drive
@@ -23,6 +23,8 @@ EPILOG = examples(
     "export-pipeline retry --new-generation essay-3",
 )
 WAIT_SECONDS = 60.0
+UNDER_WAY = (Requested.QUEUED, Requested.OPEN)
+LOST = (ScanState.FAILED, ScanState.EXPIRED)
 
 
 def retry(
@@ -54,17 +56,30 @@ def retry(
 ) -> None:
     """Order failed scans again, all or those named, before everything else in the queue.
 
-    Only what is missing is ordered; nothing that arrived is ordered or moved again.
+    Only what is missing is ordered; nothing that arrived is ordered or moved again. The exit code
+    is 1 if one of them is failed or expired then, or was named and is partial.
     """
-    with open_home(home) as there:
+    with open_home(home, account, vendor) as there:
         outcomes = asyncio.run(_retry(there, scan_ids or [], account, vendor, new_generation, wait))
     queued = sum(retried.outcome == Requested.QUEUED for retried in outcomes)
     if as_json:
         emit({"queued": queued, "scans": [retried.facts() for retried in outcomes]})
-        return
+    else:
+        _show(outcomes, queued)
+    partial = [one.scan for one in outcomes if scan_ids and one.scan.state == ScanState.PARTIAL]
+    if partial and not new_generation:
+        complain(
+            f"{', '.join(str(scan.key) for scan in partial)}: sealed without what is missing;"
+            " --new-generation orders that"
+        )
+    if partial or any(one.scan.state in LOST for one in outcomes):
+        raise typer.Exit(1)
+
+
+def _show(outcomes: Sequence["Retried"], queued: int) -> None:
     rows = [tuple(retried.facts().values()) for retried in outcomes]
     if rows:
-        show_table("", ("scan", "account", "outcome", "state", "reason"), rows)
+        show_table("", ("vendor", "scan", "account", "outcome", "state", "reason"), rows)
     say(f"{plural(queued, 'scan')} queued")
 
 
@@ -78,6 +93,7 @@ class Retried:
     def facts(self) -> dict[str, str]:
         """What is told of it."""
         return {
+            "vendor": self.scan.vendor,
             "scan": self.scan.scan,
             "account": self.scan.account,
             "outcome": str(self.outcome),
@@ -101,17 +117,17 @@ async def _retry(
         )
         for scan in chosen
     }
-    queued = [scan for scan in chosen if outcomes[scan.id] == Requested.QUEUED]
+    under_way = [scan for scan in chosen if outcomes[scan.id] in UNDER_WAY]
     if wait:
-        await _drive(home, queued, wait)
+        await _drive(home, under_way, wait)
     now = await home.ledger.look(registry.by_ids, [scan.id for scan in chosen])
     return [Retried(scan, outcomes[scan.id]) for scan in now]
 
 
-async def _drive(home: OpenHome, queued: Sequence[Scan], seconds: float) -> None:
-    for vendor in {scan.vendor for scan in queued}:
+async def _drive(home: OpenHome, scans: Sequence[Scan], seconds: float) -> None:
+    for vendor in {scan.vendor for scan in scans}:
         pipeline = home.pipeline(vendor)
-        ids = [scan.id for scan in queued if scan.vendor == vendor]
+        ids = [scan.id for scan in scans if scan.vendor == vendor]
         try:
             await drive(pipeline, ids, kinds=(), wants_bag=True, seconds=seconds, show=_silent)
         finally:

@@ -1,5 +1,6 @@
 """`scans`: import, list, show, activate."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -17,9 +18,10 @@ from export_pipeline.cli.options import (
     State,
     Vendor,
     examples,
+    vendor_option,
 )
 from export_pipeline.cli.output import emit, moment, note, plural, say, show_table
-from export_pipeline.ledger import admission, summary
+from export_pipeline.ledger import admission, summary, troubles
 from export_pipeline.ledger.rows import Scan
 from export_pipeline.scans import DEFAULT_ACCOUNT
 from export_pipeline.vendors.copyleaks.login import VENDOR
@@ -43,9 +45,7 @@ app = typer.Typer(
 def import_(
     *,
     file: File,
-    vendor: Annotated[
-        str, typer.Option("--vendor", metavar="NAME", help="Whose lines these are.")
-    ] = VENDOR,
+    vendor: Annotated[str, vendor_option("Whose lines these are.")] = VENDOR,
     account: Annotated[
         str, typer.Option("--account", metavar="NAME", help="Whose scans, where no line says.")
     ] = DEFAULT_ACCOUNT,
@@ -87,6 +87,9 @@ def list_(
     state: State = None,
     vendor: Vendor = None,
     account: Account = None,
+    damaged: Annotated[
+        bool, typer.Option("--damaged", help="Only those of which an audit found damage.")
+    ] = False,
     limit: Annotated[
         int, typer.Option("--limit", metavar="N", min=1, help="Most scans to list.")
     ] = 100,
@@ -94,14 +97,16 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """List scans in the order in which they were registered."""
-    with open_home(home) as there, there.ledger.read() as tx:
+    with open_home(home, account, vendor) as there, there.ledger.read() as tx:
         states = [] if state is None else [state]
         found = summary.find_scans(
-            tx, states=states, vendor=vendor, account=account, limit=limit + 1
+            tx, states=states, vendor=vendor, account=account, damaged=damaged, limit=limit + 1
         )
-    shown, more = found[:limit], len(found) > limit
+        shown, more = found[:limit], len(found) > limit
+        damage = troubles.damage(tx, [scan.id for scan in shown])
     if as_json:
-        emit({"scans": [_as_json(scan) for scan in shown], "more": more})
+        every = [_as_json(scan, damage.get(scan.id, [])) for scan in shown]
+        emit({"scans": every, "more": more})
         return
     headers = (
         "scan",
@@ -113,17 +118,19 @@ def list_(
         "expires",
         "reason",
     )
-    show_table("", headers, [_as_row(scan) for scan in shown])
+    show_table("", headers, [_as_row(scan, damage.get(scan.id, [])) for scan in shown])
     if more:
         note(f"only the first {plural(limit, 'scan')}: raise --limit for more")
 
 
-def _as_json(scan: Scan) -> dict[str, Any]:
-    facts = asdict(scan)
+def _as_json(scan: Scan, damage: Sequence[str]) -> dict[str, Any]:
+    facts = asdict(scan) | {"damage": "\n".join(damage)}
     return {name: value for name, value in facts.items() if name not in ("id", "details")}
 
 
-def _as_row(scan: Scan) -> tuple[object, ...]:
+def _as_row(scan: Scan, damage: Sequence[str]) -> tuple[object, ...]:
+    more = f" and {len(damage) - 1:,} more" if len(damage) > 1 else ""
+    found = [f"damaged: {damage[0]}{more}"] if damage else []
     times = (moment(scan.registered_at), moment(scan.expires_at))
     return (
         scan.scan,
@@ -132,7 +139,7 @@ def _as_row(scan: Scan) -> tuple[object, ...]:
         scan.state.value,
         scan.generation,
         *times,
-        scan.reason,
+        "; ".join([*found, *([scan.reason] if scan.reason else [])]),
     )
 
 
@@ -151,7 +158,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show a scan's whole history: generations, orders, artifacts, events."""
-    with open_home(home) as there, there.ledger.read() as tx:
+    with open_home(home, account, vendor) as there, there.ledger.read() as tx:
         history = read_history(tx, find_named(tx, scan_id, account, vendor))
     if as_json:
         emit(asdict(history))
@@ -164,7 +171,7 @@ def activate(
     *, scan_id: ScanId, vendor: Vendor = None, account: Account = None, home: Home = None
 ) -> None:
     """Bring a scan into Dagster's UI at the next tick, whatever its age and state."""
-    with open_home(home) as there, there.ledger.write() as tx:
+    with open_home(home, account, vendor) as there, there.ledger.write() as tx:
         scan = find_named(tx, scan_id, account, vendor)
         admission.activate(tx, scan.id)
     when = "is" if scan.admitted_at is not None else "appears at the next tick"

@@ -145,6 +145,7 @@ def _blocks(found: Status, places: Mapping[str, Any]) -> Iterator[Block]:
         ("scans", _counts(found.scans)),
         ("orders", _counts(found.orders)),
         ("sealed", f"{plural(found.sealed_files, 'file')}, {size(found.sealed_bytes)}"),
+        ("damaged bags", _damaged(found.damaged_bags)),
         ("oldest open order", _oldest(found.oldest_open_order)),
         ("webhooks that could not be read", f"{found.rejected_letters:,}"),
         ("settled and not yet shown in Dagster", f"{found.unreported:,}"),
@@ -172,6 +173,10 @@ def _counts(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count:,} {state}" for state, count in sorted(counts.items())) or "none"
 
 
+def _damaged(count: int) -> str:
+    return f"{count:,}: `scans list --damaged` names them" if count else "none known"
+
+
 def _oldest(order: OpenOrder | None) -> str:
     if order is None:
         return "none"
@@ -194,7 +199,9 @@ def _not_taken(alerts: AlertStatus) -> str:
 
 def _account(one: AccountStatus) -> Block:
     rows: list[tuple[str, object]] = [(quota.name, _used(quota)) for quota in one.quotas]
-    if not one.configured:
+    if one.wrong:
+        rows.append(("credentials", f"wrong, so nothing of it is sent from here: {one.wrong}"))
+    elif not one.configured:
         rows.append(("credentials", "none are set here, so nothing of it is sent from here"))
     if one.cooldown_seconds:
         rows.append(("rests", f"for {duration(one.cooldown_seconds)}: {one.cooldown_reason}"))
@@ -209,4 +216,5 @@ def _account(one: AccountStatus) -> Block:
 
 def _used(quota: QuotaStatus) -> str:
     free = "now" if quota.free_in_seconds <= 0 else f"in {duration(quota.free_in_seconds)}"
-    return f"limit {quota.limit}, {quota.granted:,} used so far, next free {free}"
+    limit = f"{quota.limit:,} in {duration(quota.window_seconds)}"
+    return f"limit {limit}, next free {free}; {plural(quota.granted, 'call')} in all so far"

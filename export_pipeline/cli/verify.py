@@ -16,7 +16,7 @@ from export_pipeline.cli.home import OpenHome, open_home
 from export_pipeline.cli.options import Account, AsJson, Home, ScanIds, Vendor, examples
 from export_pipeline.cli.output import complain, console, emit, note, plain, plural, say, size
 from export_pipeline.workflow.auditing.chosen import Wanted, choose
-from export_pipeline.workflow.auditing.inventory import take_inventory
+from export_pipeline.workflow.auditing.inventory import note_problems, take_inventory
 from export_pipeline.workflow.auditing.verify import Auditor, Finding
 
 EPILOG = examples(
@@ -66,6 +66,8 @@ def verify(
     names = list(dict.fromkeys(scan_ids or []))
     if [bool(names), every, part is not None].count(True) != 1:
         raise typer.BadParameter("name scans, or ask for --all or for --sample", param_hint="ID")
+    if seed is not None and part is None:
+        raise typer.BadParameter("goes with --sample", param_hint="--seed")
     wanted = Wanted(
         names=names,
         percent=_percent(part) if part is not None else None,
@@ -74,7 +76,7 @@ def verify(
         vendor=vendor,
         account=account,
     )
-    with open_home(home) as there:
+    with open_home(home, account, vendor) as there:
         report = asyncio.run(_verify(there, wanted, is_shown=not as_json))
     if as_json:
         facts = {"bags": report.bags, "files": report.files, "bytes": report.bytes}
@@ -103,7 +105,9 @@ async def _verify(home: OpenHome, wanted: Wanted, *, is_shown: bool) -> FixityRe
         auditor = Auditor(home.ledger, home.store, Keys.of(home.settings), run_id, tell=tell)
         report = await auditor.audit(chosen.bags)
         if wanted.is_everything:
-            report.elsewhere += (await take_inventory(home.ledger, home.store)).problems
+            found = await take_inventory(home.ledger, home.store)
+            await note_problems(home.ledger, found, report)
+            report.elsewhere += found.problems
     report.elsewhere += chosen.unsealed
     return report
 

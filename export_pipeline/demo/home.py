@@ -1,11 +1,13 @@
 """The demo's home: a ledger, a receiver key, Dagster's configuration, logs."""
 
+import fcntl
 import json
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TextIO
 
 from export_pipeline.demo.seaweedfs import require_weed
 from export_pipeline.errors import BadInput
@@ -14,6 +16,7 @@ from export_pipeline.settings import Settings
 
 VARIABLES_FILE = "demo.env"
 """Points other commands at the demo's servers; its presence says that a home is the demo's."""
+LOCK_FILE = "demo.lock"
 DAGSTER = """\
 telemetry: {enabled: false}
 nux: {enabled: false}
@@ -49,16 +52,26 @@ class DemoHome:
         """Where its archive lies."""
         return "s3" if self.seaweedfs.exists() else "disk"
 
-    def make(self, storage: Storage | None = None) -> None:
-        """Make what is not there yet.
+    @contextmanager
+    def held(self, storage: Storage | None = None) -> Iterator[None]:
+        """Make what is not there yet, and keep every other demo off meanwhile.
 
         Args:
             storage: where the archive of a new home shall lie; None: on disk, or where it lies.
 
         Raises:
             BadInput: the folder holds something, and no demo made it, or one with another storage;
-                or SeaweedFS is wanted and not installed.
+                or a demo runs there; or SeaweedFS is wanted and not installed.
+            ConfigError: no home can be made there.
         """
+        kept = self._agreed(storage)
+        self.settings.make_home()
+        with (self.path / LOCK_FILE).open("a+") as lock:
+            _lock(lock, self.path)
+            self._make(kept)
+            yield
+
+    def _agreed(self, storage: Storage | None) -> Storage:
         is_new = not self.path.exists() or not any(self.path.iterdir())
         if not is_new and not (self.path / VARIABLES_FILE).exists():
             raise BadInput(
@@ -72,8 +85,11 @@ class DemoHome:
             )
         if kept == "s3":
             require_weed()
-            self.seaweedfs.mkdir(parents=True, exist_ok=True)
-        self.settings.make_home()
+        return kept
+
+    def _make(self, storage: Storage) -> None:
+        if storage == "s3":
+            self.seaweedfs.mkdir(exist_ok=True)
         self.write_variables({})
         make_ledger(self.settings.ledger_url).close()
         for folder in (self.logs, self.dagster):
@@ -91,6 +107,20 @@ class DemoHome:
         file = self.path / VARIABLES_FILE
         file.touch(mode=0o600)
         file.write_text("".join(lines))
+
+
+def _lock(file: TextIO, path: Path) -> None:
+    """Take the lock, which ends with this process however that ends; note the process in it."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.seek(0)
+        raise BadInput(
+            f"a demo runs in {path} already (pid {file.read()}): end it, or name another folder"
+        ) from None
+    file.truncate(0)
+    file.write(str(os.getpid()))
+    file.flush()
 
 
 def bare_environment() -> dict[str, str]:

@@ -74,9 +74,13 @@ class Servers:
         Raises:
             ServerFailed: Dagster ended.
         """
-        while self._runs_at_work() is None:
+        while not self.has_ui():
             self.require_running()
             pause(POLL_SECONDS)
+
+    def has_ui(self) -> bool:
+        """Whether Dagster's page can be opened."""
+        return self._runs_at_work() is not None
 
     def wait_for_runs(self, pause: Pause) -> None:
         """Return once Dagster's runs ended: those that are stopped would be shown as failed.
@@ -129,7 +133,6 @@ def running_servers(home: DemoHome, pause: Pause) -> Iterator[Servers]:
             "dagster",
             *("dagster", "dev", "-h", LOOPBACK, "-p", port, "-m", DEFINITIONS),
             **variables,
-            DAGSTER_HOME=str(home.dagster),
         )
         target = Addresses(receiver_url, home.settings.secrets).scan_webhook(
             VENDOR, DEFAULT_ACCOUNT
@@ -148,6 +151,7 @@ def running_servers(home: DemoHome, pause: Pause) -> Iterator[Servers]:
 def _variables(home: DemoHome, told: Mapping[str, Any], receiver_url: str) -> dict[str, str]:
     return {
         HOME_VARIABLE: str(home.path),
+        "DAGSTER_HOME": str(home.dagster),
         "EXPORT_RECEIVER_URL": receiver_url,
         **sandbox_variables(told, PACE),
         "EXPORT_SENSOR_SECONDS": str(SENSOR_SECONDS),

@@ -8,7 +8,7 @@ import httpx
 
 from export_pipeline.archive.signature import Keys
 from export_pipeline.errors import ConfigError, ExportPipelineError
-from export_pipeline.ledger import inbox
+from export_pipeline.ledger import inbox, retention
 from export_pipeline.ledger.database import Ledger, Tx
 from export_pipeline.receiver.addresses import Addresses
 from export_pipeline.settings import Settings
@@ -17,8 +17,12 @@ from export_pipeline.storage.store import Store, UploadTarget
 from export_pipeline.vendors.vendor import Vendor
 from export_pipeline.workflow.alerting.address import find_address
 from export_pipeline.workflow.alerting.alerts import send_test
+from export_pipeline.workflow.words import duration, plural
 
 ALERTS = "alerts"
+RETENTION = "retention"
+RETENTION_LATE_SECONDS = 2 * 86_400.0
+"""Its schedule runs once a day."""
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -104,6 +108,23 @@ async def try_alerts(
         return Finding(ALERTS, works=False, text=text)
     text = f"{address.host}: `check --alert` posts a test message"
     return Finding(ALERTS, works=None, text=text)
+
+
+async def try_retention(ledger: Ledger, settings: Settings, vendor: str) -> list[Finding]:
+    """Say whether the vendor's scans are forgotten in time, if that is wanted at all."""
+    days = settings.retention(vendor)
+    if days is None:
+        return []
+    name, kept = f"{RETENTION} of {vendor}", f"scans are kept for {plural(days, 'day')}"
+    ago = await ledger.look(retention.ran_seconds_ago, vendor)
+    ran = "never ran yet" if ago is None else f"last ran {duration(ago)} ago"
+    if ago is not None and ago < RETENTION_LATE_SECONDS:
+        return [Finding(name, works=True, text=f"{kept}; it {ran}")]
+    text = (
+        f"{kept}, but it {ran}, and nothing else forgets them: turn the schedule"
+        f" {vendor}_retention_daily on in Dagster, or run `export-pipeline retention`"
+    )
+    return [Finding(name, works=None, text=text)]
 
 
 async def _call(http: httpx.AsyncClient, target: UploadTarget) -> httpx.Response:

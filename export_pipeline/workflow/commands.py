@@ -23,6 +23,12 @@ def retry_all(vendor: str, account: str, *, sealed: bool = False) -> str:
     return f"export-pipeline retry{flag} --vendor {vendor} --account {account}"
 
 
+def listed(vendor: str, account: str, state: str) -> str:
+    """List the scans of an account that stand so, each with its reason."""
+    word = f"'{state}'" if " " in state else state
+    return f"export-pipeline scans list --vendor {vendor} --account {account} --state {word}"
+
+
 def show(key: ScanKey) -> str:
     """Tell everything that is known of one scan."""
     return f"export-pipeline scans show{_of(key)}{_ids([key])}"

@@ -47,7 +47,6 @@ def import_bodies(
         account: whose scans they are.
         imported: what was done so far; `known` counts scans that the ledger had.
     """
-    imported.accounts.add(account)
     patient = settings.model_copy(update={"order_on_webhook": False})
     for batch in in_batches(_readable(bodies, vendor, imported), BODIES_PER_TRANSACTION):
         with ledger.write() as tx:
@@ -60,6 +59,7 @@ def import_bodies(
             new = {scan.id for scan in registered if _is_new(tx, scan)}
         imported.new += len(new)
         imported.known += len(registered) - len(new)
+        imported.accounts |= {scan.account for scan in registered}
 
 
 def _readable(bodies: Iterable[Body], vendor: Vendor, imported: Imported) -> Iterator[bytes]:

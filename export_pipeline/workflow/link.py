@@ -33,21 +33,27 @@ class Link:
     url: str | None = field(repr=False)
 
 
-def find_sealed(tx: Tx, scan: Scan, wanted: str | None = None) -> tuple[Generation, list[Artifact]]:
-    """The scan's newest sealed generation with its files, or those of them that `wanted` means.
+def find_sealed(
+    tx: Tx, scan: Scan, wanted: str | None = None, number: int | None = None
+) -> tuple[Generation, list[Artifact]]:
+    """A sealed generation of the scan with its files, or those of them that `wanted` means.
 
     Args:
         wanted: an artifact's name or kind; None for all.
+        number: which generation; None for the newest that is sealed.
 
     Raises:
         BadInput: nothing is sealed, or there is no such file in what is; says why.
     """
     sealed = [
-        one for one in summary.generations_of(tx, scan.id) if one.state == GenerationState.SEALED
+        one
+        for one in summary.generations_of(tx, scan.id)
+        if one.state == GenerationState.SEALED and number in (None, one.number)
     ]
     if not sealed:
         why = f" ({scan.reason})" if scan.reason else ""
-        raise BadInput(f"{scan.key}: nothing of it is sealed, it is {scan.state.value}{why}")
+        what = "nothing" if number is None else f"no generation {number}"
+        raise BadInput(f"{scan.key}: {what} of it is sealed, it is {scan.state.value}{why}")
     every = artifacts.of_generation(tx, scan.id, sealed[-1].number)
     named = [one for one in every if wanted in (None, one.name, one.kind)]
     found = [one for one in named if one.state == ArtifactState.VERIFIED]

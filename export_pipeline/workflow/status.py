@@ -3,7 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from export_pipeline.ledger import alerts, generations, inbox, orders, quotas, registry, summary
+from export_pipeline.ledger import (
+    alerts,
+    generations,
+    inbox,
+    orders,
+    quotas,
+    registry,
+    summary,
+    troubles,
+)
 from export_pipeline.ledger.database import Tx
 from export_pipeline.ledger.quotas import Quota
 from export_pipeline.vendors.vendor import Vendor
@@ -28,7 +37,8 @@ class AccountStatus:
     Args:
         vendor: the vendor's name.
         account: the account's short name.
-        configured: whether it has credentials here; without, its orders wait.
+        configured: whether it has credentials here that can be used; without, its orders wait.
+        wrong: why those that are set cannot be used, and what to set; "" otherwise.
         quotas: its limits.
         cooldown_seconds: how long nothing is sent, after a 429 or a refused login.
         cooldown_reason: why.
@@ -42,6 +52,7 @@ class AccountStatus:
     vendor: str
     account: str
     configured: bool
+    wrong: str
     quotas: Sequence[QuotaStatus]
     cooldown_seconds: float
     cooldown_reason: str
@@ -106,6 +117,7 @@ class Status:
         unreported: settled things that Dagster has yet to be told.
         sealed_files: files in sealed bags.
         sealed_bytes: their bytes.
+        damaged_bags: of them, those of which the last audit found damage.
         alerts: what is wrong.
     """
 
@@ -117,19 +129,29 @@ class Status:
     unreported: int
     sealed_files: int
     sealed_bytes: int
+    damaged_bags: int
     alerts: AlertStatus
 
 
 def read_status(tx: Tx, vendors: Mapping[str, Vendor]) -> Status:
     """Sum the ledger up."""
     configured = {(one.name, account) for one in vendors.values() for account in one.accounts}
-    names = sorted(configured | set(summary.accounts(tx)))
+    wrong = {
+        (one.name, account): why for one in vendors.values() for account, why in one.wrong.items()
+    }
+    names = sorted({*configured, *wrong, *summary.accounts(tx)})
     files, size = generations.totals(tx)
     return Status(
         scans=registry.count_by_state(tx),
         orders=orders.count_by_state(tx),
         accounts=[
-            _account(tx, vendors[vendor], account, configured=(vendor, account) in configured)
+            _account(
+                tx,
+                vendors[vendor],
+                account,
+                configured=(vendor, account) in configured,
+                wrong=wrong.get((vendor, account), ""),
+            )
             for vendor, account in names
         ],
         oldest_open_order=_oldest(tx),
@@ -137,11 +159,14 @@ def read_status(tx: Tx, vendors: Mapping[str, Vendor]) -> Status:
         unreported=summary.count_unreported(tx),
         sealed_files=files,
         sealed_bytes=size,
+        damaged_bags=troubles.count_damaged(tx),
         alerts=_alerts(tx),
     )
 
 
-def _account(tx: Tx, vendor: Vendor, account: str, *, configured: bool) -> AccountStatus:
+def _account(
+    tx: Tx, vendor: Vendor, account: str, *, configured: bool, wrong: str
+) -> AccountStatus:
     limits = vendor.quotas(account)
     per_call = seconds_per_call(limits)
     used = [_quota(tx, vendor.name, account, quota) for quota in limits]
@@ -155,6 +180,7 @@ def _account(tx: Tx, vendor: Vendor, account: str, *, configured: bool) -> Accou
         vendor=vendor.name,
         account=account,
         configured=configured,
+        wrong=wrong,
         quotas=used,
         cooldown_seconds=rests,
         cooldown_reason=reason,

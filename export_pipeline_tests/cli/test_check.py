@@ -63,5 +63,5 @@ def test_a_signing_key_that_is_none_is_refused_and_named(
     monkeypatch.setenv("EXPORT_SIGNING_KEY", "not-a-key")
     told = command("check")
     assert told.exit_code == 1
-    assert told.stderr.startswith("EXPORT_SIGNING_KEY: it is no private key in PEM: make one")
+    assert "setting: EXPORT_SIGNING_KEY: it is no private key in PEM: make one" in told.stderr
     assert "not-a-key" not in told.stderr

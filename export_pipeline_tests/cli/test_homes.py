@@ -80,3 +80,38 @@ def test_help_tells_of_every_command_with_an_example_of_each() -> None:
         assert f"\n  {name} " in helped(*group)
         assert "Examples:\n    " in helped(*group, name)
         assert "--home DIR" in helped(*group, name)
+
+
+@pytest.mark.parametrize("below", ["", "below"])
+def test_where_no_home_can_be_made_it_says_what_to_do(
+    tmp_path: Path, command: Command, below: str
+) -> None:
+    (tmp_path / "a-file").write_text("mine")
+    home = tmp_path / "a-file" / below
+    done = command("check", "--init", home=home)
+    assert done.exit_code == 1
+    assert done.stderr.startswith(f"no home can be made at {home} (")
+    assert "name another folder by --home or EXPORT_PIPELINE_HOME" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("file", "variable", "arguments"),
+    [
+        ("receiver-secret", "EXPORT_RECEIVER_SECRET", ("receiver", "--webhooks")),
+        ("tombstone-key", "EXPORT_TOMBSTONE_KEY", ("scans", "import", "-")),
+        (
+            "tombstone-key",
+            "EXPORT_TOMBSTONE_KEY",
+            ("forget", "essay-1", "--vendor", "copyleaks", "--reason", "case 7", "--dry-run"),
+        ),
+    ],
+)
+def test_a_key_that_cannot_be_read_is_named_with_the_variable_in_its_place(
+    home: Path, command: Command, file: str, variable: str, arguments: tuple[str, ...]
+) -> None:
+    (home / file).unlink()
+    (home / file).mkdir()
+    done = command(*arguments)
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"{home / file} cannot be read (Is a directory): ")
+    assert done.stderr.endswith(f"or set {variable}\n")

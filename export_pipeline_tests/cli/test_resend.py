@@ -42,7 +42,13 @@ def test_the_lost_webhook_of_a_scan_is_sent_once_more_and_registers_it(
 
 
 @pytest.mark.usefixtures("home", "sandbox")
-def test_an_account_without_credentials_is_named(command: Command) -> None:
+def test_an_account_without_credentials_is_named(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unknown = command("inbox", "resend", "essay-1", "--account", "team-b")
+    assert (unknown.exit_code, unknown.stdout) == (2, "")
+    assert "'team-b' is no account of copyleaks" in unknown.stderr
+    monkeypatch.setenv("EXPORT_COPYLEAKS_ACCOUNTS", "team-b")
     done = command("inbox", "resend", "essay-1", "--account", "team-b")
     assert (done.exit_code, done.stdout) == (1, "")
-    assert "Copyleaks account 'team-b' has no credentials" in done.stderr
+    assert "EXPORT_COPYLEAKS_TEAM_B_EMAIL is not set: account 'team-b' needs it" in done.stderr

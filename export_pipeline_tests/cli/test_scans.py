@@ -216,3 +216,16 @@ def test_a_file_that_is_not_there_is_a_usage_error(home: Path, command: Command)
     done = command("scans", "import", "nowhere.csv")
     assert done.exit_code == 2
     assert "nowhere.csv: No such file or directory" in done.stderr
+
+
+@pytest.mark.parametrize("group", ["scans", "inbox"])
+def test_a_file_that_brings_nothing_in_is_told_as_such(
+    home: Path, command: Command, group: str
+) -> None:
+    empty = command(group, "import", "-")
+    assert (empty.exit_code, empty.stderr) == (0, "")
+    assert empty.stdout == "nothing was imported: it holds no scan\n"
+    bad = command(group, "import", "-", stdin=b'{"scan": 7}\n')
+    assert (bad.exit_code, bad.stdout) == (1, "nothing was imported\n")
+    assert bad.stderr.endswith("1 could not be used\n")
+    assert "credentials" not in bad.stderr

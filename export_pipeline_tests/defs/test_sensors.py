@@ -187,6 +187,17 @@ def test_orders_of_an_account_without_credentials_are_named_as_the_reason(
     assert "EXPORT_COPYLEAKS_EMAIL" in found.skip_message
 
 
+def test_an_account_that_is_set_wrongly_is_the_reason_of_a_skip(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EXPORT_COPYLEAKS_ACCOUNTS", "eu")
+    monkeypatch.setenv("EXPORT_COPYLEAKS_EU_KEY", "k")
+    said = "EXPORT_COPYLEAKS_EU_EMAIL is not set: account 'eu' needs it"
+    assert lab.tick("queue").skip_message == said
+    lab.register(count=1)
+    assert lab.tick("queue").skip_message == said
+
+
 def test_a_setting_that_cannot_be_used_is_the_reason_of_a_skip(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:

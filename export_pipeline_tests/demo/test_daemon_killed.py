@@ -100,8 +100,7 @@ class Killing:
 def killing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Killing]:
     """All is settled and shown, whatever was killed meanwhile."""
     home = DemoHome(tmp_path_factory.mktemp("killed") / "home")
-    home.make()
-    with world(home.path) as place, receivers(place.environment) as receiver:
+    with home.held(), world(home.path) as place, receivers(place.environment) as receiver:
         place.addresses = Addresses(receiver.url, place.settings.secrets)
         made = Killing(place, Daemon(home, place.environment | SETTINGS))
         try:

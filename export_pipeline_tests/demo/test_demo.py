@@ -1,4 +1,5 @@
 import json
+import shlex
 import signal
 from collections import Counter
 from pathlib import Path
@@ -8,6 +9,7 @@ import bagit
 import dagster as dg
 import pytest
 
+from export_pipeline.demo.home import VARIABLES_FILE
 from export_pipeline.sandbox import sample_scans
 from export_pipeline.scans import ScanKey
 from export_pipeline_tests.demo.command import (
@@ -118,7 +120,16 @@ def test_progress_is_told_beside_the_object(demo):
     _, _, err = demo
 
     assert f"{SCANS} archived" in err
+    assert "Dagster starting" in err
     assert "quota 6,000 a minute" in err
+
+
+def test_other_shells_find_its_dagster_too(demo):
+    home, _, _ = demo
+
+    variables = (home / VARIABLES_FILE).read_text().splitlines()
+
+    assert f"export DAGSTER_HOME={shlex.quote(str(home / 'dagster'))}" in variables
 
 
 def test_ctrl_c_in_the_middle_stops_everything(tmp_path):

@@ -120,7 +120,8 @@ def test_a_home_made_with_s3_works_again_in_seconds(seen: Seen) -> None:
 
 
 def test_a_home_keeps_the_storage_that_it_was_made_with(seen: Seen, tmp_path: Path) -> None:
-    DemoHome(tmp_path).make()
+    with DemoHome(tmp_path).held():
+        pass
     for home, storage, kept in ((seen.home, "disk", "s3"), (tmp_path, "s3", "disk")):
         done = run("demo", "--home", str(home), "--storage", storage)
         assert done.returncode == 1
