@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 import aiohttp
 from aiohttp.abc import AbstractStreamWriter
@@ -193,6 +194,18 @@ class _Body(aiohttp.Payload):
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
         """Never asked for: it is of payloads that are text."""
         raise NotImplementedError
+
+
+def is_overheard(url: str) -> bool:
+    """Whether others can read what is sent there: plain HTTP, and not to this machine itself."""
+    address = URL(url, encoded=True)
+    host = address.host or ""
+    if address.scheme != "http" or host == "localhost":
+        return False
+    try:
+        return not ip_address(host).is_loopback
+    except ValueError:
+        return True
 
 
 async def whole(response: aiohttp.ClientResponse) -> Answer:

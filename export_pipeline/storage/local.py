@@ -18,7 +18,8 @@ from export_pipeline.storage.keys import require_key, require_prefix
 from export_pipeline.storage.store import CHUNK_BYTES, Capabilities, StoredObject, UploadTarget
 from export_pipeline.storage.versions import Versionless
 
-INCOMING = ".incoming"
+DRAFTS = ".unfinished"
+"""The store's own folder, of which `list` tells nothing and which only `sweep` empties."""
 MAX_SETTLED_FOLDERS = 10_000
 _TOKEN_BYTES = 16
 _ADVICE: Mapping[int | None, tuple[type[StoreError], str]] = {
@@ -39,7 +40,7 @@ def _token() -> str:
 class LocalStore(Versionless):
     """Objects as files below `root`, which is made at the first write.
 
-    A file is written and synced under `.incoming/`, then hard-linked to its name, which fails if
+    A file is written and synced under `.unfinished/`, then hard-linked to its name, which fails if
     the name is taken, and the folder is synced. Files are never opened across two hops to a
     thread, so a cancelled call leaves nothing behind but, at worst, a leftover for `sweep`.
 
@@ -54,7 +55,7 @@ class LocalStore(Versionless):
 
     def __init__(self, root: Path, *, token: Callable[[], str] = _token) -> None:
         self._root = root.absolute()
-        self._incoming = self._root / INCOMING
+        self._drafts = self._root / DRAFTS
         self._token = token
         self._settled: set[Path] = set()
         self.url = self._root.as_uri()
@@ -64,7 +65,7 @@ class LocalStore(Versionless):
     ) -> StoredObject:
         """See `Store.put`; a file below `CHUNK_BYTES` costs one hop to a thread."""
         path = self._path(key)
-        temporary = self._incoming / self._token()
+        temporary = self._drafts / self._token()
         held: list[bytes] = []
         held_bytes = 0
         begun = False
@@ -129,7 +130,7 @@ class LocalStore(Versionless):
             await asyncio.to_thread(self._remove_folder, key, folder)
         return erased
 
-    def sign_upload(self, key: str, *, seconds: float) -> UploadTarget | None:
+    def sign_upload(self, key: str, *, seconds: float, typed: bool = True) -> UploadTarget | None:
         """None: a disk has no URLs."""
         return None
 
@@ -142,7 +143,7 @@ class LocalStore(Versionless):
         return None
 
     async def sweep(self, older_than_seconds: float, now: float) -> int:
-        """Remove what crashed writers left under `.incoming/`; return how many files.
+        """Remove what crashed writers left under `.unfinished/`; return how many files.
 
         Args:
             older_than_seconds: time since the last write to a file, to spare running uploads.
@@ -151,8 +152,8 @@ class LocalStore(Versionless):
         return await asyncio.to_thread(self._sweep, now - older_than_seconds)
 
     def _path(self, key: str) -> Path:
-        if require_key(key).split("/", 1)[0] == INCOMING:
-            raise StoreError(f"{key!r} is not a key: {INCOMING}/ holds files not yet whole")
+        if require_key(key).split("/", 1)[0] == DRAFTS:
+            raise StoreError(f"{key!r} is not a key: {DRAFTS}/ holds files not yet whole")
         return self._root / key
 
     def _append(self, key: str, temporary: Path, data: bytes, *, begun: bool) -> None:
@@ -174,7 +175,7 @@ class LocalStore(Versionless):
     @contextmanager
     def _opened(self, temporary: Path, *, begun: bool) -> Iterator[int]:
         if not begun:
-            self._incoming.mkdir(parents=True, exist_ok=True)
+            self._drafts.mkdir(parents=True, exist_ok=True)
         # Exclusive, so that bytes are never added to a leftover of the same name.
         flags = os.O_APPEND if begun else os.O_CREAT | os.O_EXCL
         file = os.open(temporary, os.O_WRONLY | os.O_CLOEXEC | flags, 0o666)
@@ -244,7 +245,7 @@ class LocalStore(Versionless):
             for entry in os.scandir(self._root / folder):
                 is_folder = entry.is_dir(follow_symlinks=False)
                 key = folder + entry.name + ("/" if is_folder else "")
-                if key.startswith(INCOMING + "/"):
+                if key.startswith(DRAFTS + "/"):
                     continue
                 if is_folder and _overlap(key, prefix):
                     found[key] = key
@@ -273,8 +274,8 @@ class LocalStore(Versionless):
 
     def _sweep(self, before: float) -> int:
         removed = 0
-        with self._explained(INCOMING, self._incoming), suppress(FileNotFoundError):
-            for entry in os.scandir(self._incoming):
+        with self._explained(DRAFTS, self._drafts), suppress(FileNotFoundError):
+            for entry in os.scandir(self._drafts):
                 with suppress(FileNotFoundError):
                     if entry.stat().st_mtime < before:
                         Path(entry).unlink()

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -11,7 +11,7 @@ from yarl import URL
 
 from export_pipeline.errors import AlreadyExists, StoreError
 from export_pipeline.storage.open import options_of
-from export_pipeline.storage.store import Store, UploadTarget, pieces
+from export_pipeline.storage.store import CHUNK_BYTES, Store, StoredObject, UploadTarget, pieces
 
 NO_CREATE_ONLY = (
     "this store does not enforce create-only: vendors write through the receiver alone, and whoever"
@@ -39,8 +39,10 @@ class Step:
 async def probe(store: Store, token: str = "") -> list[Step]:
     """Write, read, sign, upload and delete small objects; end at the first step that fails.
 
-    Second writes, ours and by signed URL, prove whether the store keeps what it has. One that is
-    set up as a store that does not is only looked at first, and no vendor gets a signed URL.
+    Second writes, ours and by signed URL, prove whether the store keeps what it has: by each call
+    of its own that makes an object visible (`Capabilities.part_bytes`), since a look-alike may heed
+    the condition in one and not in another. A store that is set up as one that keeps nothing is
+    only looked at first, and no vendor gets a signed URL.
 
     Args:
         store: what is tried.
@@ -48,7 +50,7 @@ async def probe(store: Store, token: str = "") -> list[Step]:
     """
     key = PROBE_FOLDER + (token or secrets.token_hex(8))
     steps = [Step(CAUTION, ok=None, words=words) for words in store.capabilities.cautions]
-    for name, attempt in _ATTEMPTS.items():
+    for name, attempt in _attempts(store).items():
         steps.append(await _tried(name, attempt, store, key))
         if not steps[-1].ok:
             break
@@ -81,15 +83,24 @@ async def _read(store: Store, key: str) -> str:
 
 
 async def _write_again(store: Store, key: str) -> str:
-    try:
-        await store.put(key, pieces(_OTHER))
-    except AlreadyExists:
-        await _require(store, key, "it refused a second write and changed the object all the same")
-    else:
-        raise StoreError(f"{store.url}: {_overwrites(store)}")
+    await _require_refusal(store, key, "a second write", store.put(key, pieces(_OTHER)))
     if not store.capabilities.create_only:
         raise _NotOfferedError(NO_CREATE_ONLY)
     return "a second write is refused"
+
+
+async def _copy_over(store: Store, key: str) -> str:
+    await store.put(_other(key), pieces(_OTHER))
+    await _require_refusal(store, key, "a copy onto it", store.copy(_other(key), key))
+    return "a copy onto an object is refused"
+
+
+async def _write_parts_over(store: Store, key: str) -> str:
+    size = store.capabilities.part_bytes + 1
+    whole, rest = divmod(size, CHUNK_BYTES)
+    large = pieces([bytes(CHUNK_BYTES)] * whole + [bytes(rest)])
+    await _require_refusal(store, key, "a write in parts", store.put(key, large))
+    return f"a second write is refused of {size} bytes too, which go in parts"
 
 
 async def _sign(store: Store, key: str) -> str:
@@ -108,19 +119,31 @@ async def _upload(store: Store, key: str) -> str:
 
 async def _upload_again(store: Store, key: str) -> str:
     status = await _send(store, key, _OTHER)
-    await _require(store, _signed(key), f"by signed URL, {_overwrites(store)}")
+    problem = _overwrites(store, "by signed URL, a second write")
+    await _require(store, _signed(key), problem)
     return f"a second upload by the signed URL is refused ({status})"
 
 
 async def _delete(store: Store, key: str) -> str:
-    await store.delete(key)
-    await store.delete(_signed(key))
+    for one in (key, _other(key), _signed(key)):
+        await store.delete(one)
     return "nothing is left of it"
 
 
 async def _require(store: Store, key: str, problem: str) -> None:
     if b"".join([chunk async for chunk in store.open(key)]) != _OURS:
         raise StoreError(f"{store.url}: {problem}")
+
+
+async def _require_refusal(
+    store: Store, key: str, what: str, writing: Awaitable[StoredObject]
+) -> None:
+    try:
+        await writing
+    except AlreadyExists:
+        await _require(store, key, f"it refused {what} and changed the object all the same")
+    else:
+        raise StoreError(f"{store.url}: {_overwrites(store, what)}")
 
 
 async def _target(store: Store, key: str) -> UploadTarget | None:
@@ -155,20 +178,25 @@ def _signed(key: str) -> str:
     return f"{key}-signed"
 
 
-def _overwrites(store: Store) -> str:
+def _other(key: str) -> str:
+    return f"{key}-other"
+
+
+def _overwrites(store: Store, what: str) -> str:
     model = options_of(store.url)
     names = [field.alias or "" for field in model.model_fields.values()] if model else []
     said = [f"say so with {name}=false, or" for name in names if name.endswith("_CREATE_ONLY")]
-    return " ".join(
-        ["a second write replaces an object:", *said, "use a store that enforces create-only"]
-    )
+    return " ".join([f"{what} replaces an object:", *said, "use a store that enforces create-only"])
 
 
-_ATTEMPTS: dict[str, Callable[[Store, str], Awaitable[str]]] = {
-    "write": _write,
-    "read back": _read,
-    "create-only": _write_again,
-    "sign": _sign,
-    "signed upload": _upload,
-    "create-only by signed URL": _upload_again,
-}
+def _attempts(store: Store) -> Mapping[str, Callable[[Store, str], Awaitable[str]]]:
+    in_parts = {"create-only by copy": _copy_over, "create-only in parts": _write_parts_over}
+    return {
+        "write": _write,
+        "read back": _read,
+        "create-only": _write_again,
+        **(in_parts if store.capabilities.part_bytes else {}),
+        "sign": _sign,
+        "signed upload": _upload,
+        "create-only by signed URL": _upload_again,
+    }

@@ -57,10 +57,14 @@ class Capabilities:
     Args:
         create_only: the store itself refuses a second write. If not, `put` and `copy` look first,
             vendors write through the receiver alone, and writers hold a lease (`receiver/guard`).
-        signs_uploads: `sign_upload` returns URLs; never without `create_only`.
+        signs_uploads: `sign_upload` returns URLs; never without `create_only`. Credentials that
+            are yet to be looked for are taken to sign: nothing here needs them.
         signs_downloads: `sign_download` returns URLs.
         lists: `list` finds everything.
         checksums: `stat` tells a checksum of the store's own.
+        part_bytes: what is larger is written in parts, which become visible by another call than
+            `put` of less, one that `copy` uses too: `check` proves it create-only by itself; 0
+            where all is written by the same.
         needs_folders: whoever writes by other means than `put` finds no folder, unless it was made.
         cautions: what makes it less safe than it could be, for `check` to say.
     """
@@ -70,6 +74,7 @@ class Capabilities:
     signs_downloads: bool
     lists: bool
     checksums: bool = False
+    part_bytes: int = 0
     needs_folders: bool = False
     cautions: tuple[str, ...] = ()
 
@@ -146,8 +151,13 @@ class Store(Protocol):
             now: seconds since the epoch.
         """
 
-    def sign_upload(self, key: str, *, seconds: float) -> UploadTarget | None:
-        """A create-only upload of this one object for `seconds`; None if the store signs none."""
+    def sign_upload(self, key: str, *, seconds: float, typed: bool = True) -> UploadTarget | None:
+        """A create-only upload of this one object for `seconds`; None if the store signs none.
+
+        Args:
+            typed: a content type that is set for every object is signed too, and no other taken;
+                False for those that may send one of their own: it is handed out unsigned.
+        """
 
     def sign_download(self, key: str, *, seconds: float) -> str | None:
         """A URL that reads this one object for `seconds`, None if the store cannot sign."""

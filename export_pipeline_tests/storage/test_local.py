@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from export_pipeline.errors import AccessDenied, AlreadyExists, StoreError, StoreFull
-from export_pipeline.storage.local import INCOMING, LocalStore
+from export_pipeline.storage.local import DRAFTS, LocalStore
 from export_pipeline.storage.store import CHUNK_BYTES, pieces
 from export_pipeline_tests.storage.conformance import (
     LARGE,
@@ -30,7 +30,7 @@ class TestLocalStore(StoreConformance):
 
 
 def leftovers(root: Path) -> list[str]:
-    return [str(path) for path in (root / "archive" / INCOMING).iterdir()]
+    return [str(path) for path in (root / "archive" / DRAFTS).iterdir()]
 
 
 def fail_with(number: int) -> Callable[..., None]:
@@ -89,7 +89,7 @@ except StoreError as error:
     )
     assert "'cut'" in told.stdout
     assert "File too large" in told.stdout
-    assert [path.name for path in (tmp_path / "archive").iterdir()] == [INCOMING]
+    assert [path.name for path in (tmp_path / "archive").iterdir()] == [DRAFTS]
     assert leftovers(tmp_path) == []
 
 
@@ -129,12 +129,12 @@ def test_files_not_yet_whole_can_be_neither_listed_nor_named(
     tmp_path: Path, store: LocalStore
 ) -> None:
     asyncio.run(put(store, "a"))
-    (tmp_path / "archive" / INCOMING / "left").write_bytes(b"half")
+    (tmp_path / "archive" / DRAFTS / "left").write_bytes(b"half")
     assert asyncio.run(keys(store)) == ["a"]
-    assert asyncio.run(keys(store, INCOMING)) == []
-    assert asyncio.run(keys(store, INCOMING + "/")) == []
+    assert asyncio.run(keys(store, DRAFTS)) == []
+    assert asyncio.run(keys(store, DRAFTS + "/")) == []
     with pytest.raises(StoreError, match="not yet whole"):
-        asyncio.run(store.stat(f"{INCOMING}/left"))
+        asyncio.run(store.stat(f"{DRAFTS}/left"))
 
 
 def test_a_sweep_takes_what_crashed_writers_left_and_spares_running_uploads(
@@ -142,7 +142,7 @@ def test_a_sweep_takes_what_crashed_writers_left_and_spares_running_uploads(
 ) -> None:
     asyncio.run(put(store, "kept"))
     for name, written in (("old", 1_000), ("new", 5_000)):
-        path = tmp_path / "archive" / INCOMING / name
+        path = tmp_path / "archive" / DRAFTS / name
         path.write_bytes(b"half")
         os.utime(path, (written, written))
     assert asyncio.run(store.sweep(3_600, now=5_000)) == 1
@@ -241,7 +241,7 @@ def test_a_small_file_costs_one_hop_to_a_thread_and_is_synced_with_its_folders(
     store = LocalStore(tmp_path / "archive", token=lambda: "token")
     asyncio.run(store.put("a/b/c", pieces([b"piece"] * 20)))
     assert len(hops) == 1
-    assert synced[0] == "/archive/.incoming/token"
+    assert synced[0] == "/archive/.unfinished/token"
     assert set(synced[1:]) >= {"/archive", "/archive/a", "/archive/a/b"}
     assert synced[-1] == "/archive/a/b"
 
@@ -269,7 +269,7 @@ def test_a_folder_removed_by_hand_is_made_again(tmp_path: Path, store: LocalStor
 def test_bytes_are_never_added_to_a_leftover_of_the_same_name(tmp_path: Path) -> None:
     store = LocalStore(tmp_path / "archive", token=lambda: "same")
     asyncio.run(put(store, "first"))
-    (tmp_path / "archive" / INCOMING / "same").write_bytes(b"left by a crash ")
+    (tmp_path / "archive" / DRAFTS / "same").write_bytes(b"left by a crash ")
     with pytest.raises(StoreError, match=r"'second'.*File exists"):
         asyncio.run(put(store, "second"))
     assert asyncio.run(keys(store)) == ["first"]

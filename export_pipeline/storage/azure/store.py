@@ -119,7 +119,13 @@ class AzureStore:
         """See `Store.delete`; what somebody kept of it as a snapshot goes with it."""
         await self._blobs.delete(self._name(key))
 
-    def sign_upload(self, key: str, *, seconds: float) -> UploadTarget | None:
+    def sign_upload(
+        self,
+        key: str,
+        *,
+        seconds: float,
+        typed: bool = True,  # noqa: ARG002  none is set
+    ) -> UploadTarget | None:
         """See `Store.sign_upload`; it may create the blob, and not replace it.
 
         A SAS binds no headers: what is handed out with it must be sent all the same, and none that

@@ -24,7 +24,7 @@ CHAIN_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 """Wider, as it lets IAM sign too; what may be done is for the account's roles to say."""
 PATIENCE = urllib3.Timeout(connect=5.0, read=15.0)
 """With Google's token service and the metadata server, in seconds."""
-_LENT_OWN = (
+LENT_OWN = (
     "EXPORT_CLOUDCONVERT_GCS_CLIENT_EMAIL: the archive's own service account is never given to a"
     " vendor: make one that may only create objects (roles/storage.objectCreator)"
 )
@@ -54,6 +54,11 @@ class Account:
         found = self.__dict__.get("_found")
         return found is not None and found.token_state is TokenState.FRESH
 
+    @property
+    def signs(self) -> bool:
+        """Whether there is a `signer`; taken for granted until one is looked for."""
+        return "signer" not in self.__dict__ or self.signer is not None
+
     def headers(self) -> dict[str, str]:
         """Return the headers of a request with a token that does not end soon; may block.
 
@@ -77,12 +82,21 @@ class Account:
         with self._lock, _explained():
             found = self._found
             if isinstance(found, service_account.Credentials):
-                return Signer(found.service_account_email, found.sign_bytes)
+                return Signer(self._own_address(), found.sign_bytes)
             account = self._signing_account or self._own_address()
         # A Kubernetes identity without a service account has a name, and nobody signs as it.
         if "@" not in account:
             return None
         return iam_signer(account, self.headers, self._request, self._iam_url)
+
+    def acts_as(self, address: str) -> bool:
+        """Whether Google is asked, or URLs are signed, as this service account; may block.
+
+        Raises:
+            StoreError: see `headers`.
+        """
+        with self._lock, _explained():
+            return address in {self._signing_account, self._own_address()}
 
     def _renew(self) -> None:
         with self._lock, _explained():
@@ -90,8 +104,9 @@ class Account:
                 self._found.refresh(self._request)
 
     def _own_address(self) -> str:
-        # A machine learns its account's address with its first token.
-        self.headers()
+        if not isinstance(self._found, service_account.Credentials):
+            # A machine learns its account's address with its first token.
+            self.headers()
         return getattr(self._found, "service_account_email", None) or ""
 
     @cached_property
@@ -136,7 +151,7 @@ def _key(options: GcsOptions) -> Credentials | None:
     except ValueError:
         raise ConfigError(f"{name}: its private_key is not as Google made it") from None
     if key["client_email"] == options.cloudconvert_client_email:
-        raise ConfigError(_LENT_OWN)
+        raise ConfigError(LENT_OWN)
     return found
 
 

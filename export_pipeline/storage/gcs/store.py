@@ -4,9 +4,9 @@ import time
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 
-from export_pipeline.errors import NotFound, StoreError
+from export_pipeline.errors import ConfigError, NotFound, StoreError
 from export_pipeline.storage.gcs import session, versions, writing
-from export_pipeline.storage.gcs.account import Account
+from export_pipeline.storage.gcs.account import LENT_OWN, Account
 from export_pipeline.storage.gcs.client import GcsClient
 from export_pipeline.storage.gcs.options import GcsOptions
 from export_pipeline.storage.gcs.reading import read
@@ -55,7 +55,7 @@ class GcsStore:
     @property
     def capabilities(self) -> Capabilities:
         """It signs unless the credentials are no service account's and none was set to sign."""
-        signs = self._account.signer is not None
+        signs = self._account.signs
         return Capabilities(
             create_only=True,
             signs_uploads=signs,
@@ -127,7 +127,13 @@ class GcsStore:
         """See `Store.delete`."""
         await self._client.delete(self._name(key))
 
-    def sign_upload(self, key: str, *, seconds: float) -> UploadTarget | None:
+    def sign_upload(
+        self,
+        key: str,
+        *,
+        seconds: float,
+        typed: bool = True,  # noqa: ARG002  none is set
+    ) -> UploadTarget | None:
         """See `Store.sign_upload`; a content type is left to the vendor.
 
         Without a key of ours it asks IAM, and so may block (see `iam_signer`).
@@ -147,8 +153,15 @@ class GcsStore:
         return self._signed("GET", self._name(key), {}, seconds)
 
     def cloudconvert(self, key: str) -> tuple[str, Mapping[str, object]] | None:
-        """`export/google-cloud-storage` with the credentials set for CloudConvert, if any are."""
+        """`export/google-cloud-storage` with the credentials set for CloudConvert, if any are.
+
+        Raises:
+            ConfigError: they are of the archive's own account, wherever that was found.
+            StoreError: the archive has no account.
+        """
         arguments = self._options.cloudconvert(self._client.bucket, self._name(key))
+        if arguments and self._account.acts_as(str(arguments["client_email"])):
+            raise ConfigError(LENT_OWN)
         return ("export/google-cloud-storage", arguments) if arguments else None
 
     async def versions(self, key: str) -> AsyncIterator[StoredVersion]:

@@ -1,5 +1,7 @@
 """The store on a web server that takes PUT, GET, HEAD and DELETE, and need know nothing more."""
 
+# ruff: noqa: ARG002 - the signatures are those of `Store`; a web server needs less of them.
+
 import asyncio
 import hashlib
 from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
@@ -7,6 +9,7 @@ from contextlib import aclosing
 
 from export_pipeline.errors import AlreadyExists, NotFound, StoreError, StoreUnavailable
 from export_pipeline.storage.hashing import feed
+from export_pipeline.storage.http import is_overheard
 from export_pipeline.storage.http_put import index
 from export_pipeline.storage.http_put.client import HttpPutClient
 from export_pipeline.storage.http_put.options import CREATE_ONLY, HttpPutOptions
@@ -19,6 +22,10 @@ from export_pipeline.storage.versions import Versionless
 
 LOOKS_AT_ONCE = 32
 """Objects of a list that are looked at together."""
+_OVERHEARD = (
+    "THE CREDENTIALS GO OVER PLAIN HTTP (EXPORT_STORAGE_URL): whoever stands between can take them,"
+    " read the archive and write to it; write https://"
+)
 
 
 class HttpPutStore(Versionless):
@@ -35,8 +42,13 @@ class HttpPutStore(Versionless):
 
     def __init__(self, url: str, options: HttpPutOptions, client: HttpPutClient) -> None:
         self.url = url
+        is_told = bool(options.own_headers()) and is_overheard(url)
         self.capabilities = Capabilities(
-            create_only=options.create_only, signs_uploads=False, signs_downloads=False, lists=True
+            create_only=options.create_only,
+            signs_uploads=False,
+            signs_downloads=False,
+            lists=True,
+            cautions=(_OVERHEARD,) if is_told else (),
         )
         self._options = options
         self._client = client
@@ -104,15 +116,15 @@ class HttpPutStore(Versionless):
             await self._index.drop(key)
         return erased
 
-    async def sweep(self, older_than_seconds: float, now: float) -> int:  # noqa: ARG002
+    async def sweep(self, older_than_seconds: float, now: float) -> int:
         """Nothing to remove: a PUT that breaks off leaves nothing, by HTTP's own rules."""
         return 0
 
-    def sign_upload(self, key: str, *, seconds: float) -> UploadTarget | None:  # noqa: ARG002
+    def sign_upload(self, key: str, *, seconds: float, typed: bool = True) -> UploadTarget | None:
         """None: a web server has no signed URLs in general."""
         return None
 
-    def sign_download(self, key: str, *, seconds: float) -> str | None:  # noqa: ARG002
+    def sign_download(self, key: str, *, seconds: float) -> str | None:
         """None: a web server has no signed URLs in general."""
         return None
 

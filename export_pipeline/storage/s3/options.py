@@ -1,6 +1,7 @@
 """What can be set for S3 (seed 003, `export/s3`), each by one environment variable."""
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from typing import Annotated, Literal
 from urllib.parse import urlencode
@@ -21,6 +22,10 @@ MAX_TAGS = 10
 """Tags on one object (Amazon S3 User Guide, "Categorizing your objects using tags")."""
 MAX_TAG_CHARACTERS = (128, 256)
 """Characters of a tag's key and value (same page)."""
+TAG_SIGNS = "+-=._:/@"
+"""What tags may have besides letters, digits and spaces of any script (same page)."""
+RESERVED_TAGS = "aws:"
+"""With what keys of Amazon's own begin, in any case (same page)."""
 MAX_METADATA_BYTES = 2048
 """Names and values of an object's own metadata together (S3 User Guide, "object metadata")."""
 METADATA_PREFIX = "x-amz-meta-"
@@ -42,7 +47,7 @@ _LENT_SESSION = (
     "EXPORT_CLOUDCONVERT_S3_SESSION_TOKEN belongs to an EXPORT_CLOUDCONVERT_S3_ACCESS_KEY_ID:"
     " set that too"
 )
-_LENT_OWN = (
+LENT_OWN = (
     "EXPORT_CLOUDCONVERT_S3_ACCESS_KEY_ID: the archive's own key is never given to a vendor: make"
     " one that may only s3:PutObject below the prefix"
 )
@@ -78,7 +83,17 @@ def _tags(tags: Mapping[str, str]) -> Mapping[str, str]:
                 f"tag {key!r}: S3 takes keys of 1 to {key_limit} and values of up to"
                 f" {value_limit} characters"
             )
+        if key.lower().startswith(RESERVED_TAGS):
+            raise ValueError(f"tag {key!r}: Amazon keeps {RESERVED_TAGS} to itself")
+        if wrong := [character for character in key + value if not _suits_tag(character)]:
+            raise ValueError(
+                f"tag {key!r}: S3 takes letters, digits, spaces and {TAG_SIGNS}, no {wrong[0]!r}"
+            )
     return tags
+
+
+def _suits_tag(character: str) -> bool:
+    return character in TAG_SIGNS or unicodedata.category(character)[0] in {"L", "N", "Z"}
 
 
 Acl = Literal[
@@ -126,7 +141,8 @@ class S3Options(StoreOptions):
     )
     content_type: Header | None = variable(
         "EXPORT_S3_CONTENT_TYPE",
-        "Content-Type of every object, also of vendors' uploads; empty: what each is sent with",
+        "Content-Type of every object, also of vendors' uploads (Copyleaks may send its own);"
+        " empty: what each is sent with",
     )
     metadata: Annotated[JsonObject, AfterValidator(_metadata)] = variable(
         "EXPORT_S3_METADATA", "Metadata of every object, a JSON object", default={}
@@ -185,7 +201,7 @@ class S3Options(StoreOptions):
             _LOCK: bool(self.object_lock_mode) != bool(self.object_lock_days),
             _LENT_PAIR: bool(lent) != bool(lent_secret),
             _LENT_SESSION: bool(lent_token and not lent),
-            _LENT_OWN: bool(lent) and lent == given,
+            LENT_OWN: bool(lent) and lent == given,
             _LENT_KMS: bool(lent and self.kms_key_id),
             _LENT_REGION: bool(lent and not self.region),
             _LENT_CREATE_ONLY: bool(lent and not self.create_only),

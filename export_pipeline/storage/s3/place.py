@@ -11,7 +11,7 @@ from botocore import UNSIGNED
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
 from botocore.credentials import Credentials, RefreshableCredentials
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, InvalidRegionError, ProfileNotFound
 from urllib3.response import HTTPResponse
 
 from export_pipeline.errors import AccessDenied, ConfigError
@@ -55,6 +55,13 @@ class Chain:
             return False
         found = self._found
         return not (isinstance(found, RefreshableCredentials) and found.refresh_needed())
+
+    @property
+    def signs(self) -> bool:
+        """Whether a signed URL's end can be told; taken for granted until they are looked for."""
+        found = self.__dict__.get("_found")
+        is_renewed = isinstance(found, RefreshableCredentials)
+        return found is None or is_renewed or found.token is None
 
     def keys(self) -> Keys:
         """Return the keys as they are now, fetched anew if they end soon; may block.
@@ -107,6 +114,11 @@ class Fixed:
         self._ends = ends
         self._now = now
 
+    @property
+    def signs(self) -> bool:
+        """Whether a signed URL's end can be told."""
+        return self.outlast(0) is not None
+
     def keys(self) -> Keys:
         """Return the keys."""
         return self._keys
@@ -129,6 +141,12 @@ def find(bucket: str, options: S3Options, now: Callable[[], float]) -> tuple[Pla
             bucket, options.profile, options.region, options.endpoint, options.addressing_style
         )
         return place, _credentials(options, now)
+    except ProfileNotFound as error:
+        name = "EXPORT_S3_PROFILE" if options.profile else "AWS_PROFILE"
+        raise ConfigError(f"{name}: {error}; set one of ~/.aws") from None
+    except InvalidRegionError as error:
+        name = "EXPORT_S3_REGION" if options.region else "AWS_DEFAULT_REGION"
+        raise ConfigError(f"{name}: {error}; write it as eu-west-1") from None
     except (BotoCoreError, ValueError) as error:
         raise ConfigError(f"EXPORT_STORAGE_URL: s3://{bucket} cannot be used: {error}") from None
 

@@ -8,14 +8,21 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Seq
 from contextlib import aclosing
 from urllib.parse import unquote_plus
 
-from export_pipeline.errors import AlreadyExists, NotFound, StoreError, StoreUnavailable
+from export_pipeline.errors import (
+    AlreadyExists,
+    ConfigError,
+    NotFound,
+    StoreError,
+    StoreUnavailable,
+)
+from export_pipeline.storage.hashing import feed
 from export_pipeline.storage.keys import require_key, require_prefix
 from export_pipeline.storage.parts import Part, parted, split
 from export_pipeline.storage.retries import MaybeOurs
 from export_pipeline.storage.s3 import multipart, versions
 from export_pipeline.storage.s3.client import CHECKSUM, S3Client
 from export_pipeline.storage.s3.lock import lock_headers
-from export_pipeline.storage.s3.options import S3Options
+from export_pipeline.storage.s3.options import LENT_OWN, S3Options
 from export_pipeline.storage.s3.place import Chain, Fixed
 from export_pipeline.storage.s3.reading import read
 from export_pipeline.storage.s3.signing import MAX_URL_SECONDS, Signer
@@ -25,6 +32,7 @@ from export_pipeline.storage.xml import parse, text
 CHECKSUMS = ("sha256", "crc64nvme", "crc32c", "crc32", "sha1")
 """The checksums that S3 may keep of an object, ours first."""
 _ASK_CHECKSUM = {"x-amz-checksum-mode": "ENABLED"}
+_TYPE = "content-type"
 _SHORTER_ORDERS = "lower EXPORT_ORDER_DEADLINE"
 _SHORTER_LINKS = "ask for less time"
 
@@ -67,7 +75,7 @@ class S3Store:
     @property
     def capabilities(self) -> Capabilities:
         """It signs unless a session token's end is unknown, which a signed URL would share."""
-        signs = self._credentials.outlast(0) is not None
+        signs = self._credentials.signs
         create_only = self._options.create_only
         return Capabilities(
             create_only=create_only,
@@ -75,6 +83,7 @@ class S3Store:
             signs_downloads=signs,
             lists=True,
             checksums=True,
+            part_bytes=multipart.PART_BYTES,
         )
 
     async def put(
@@ -148,7 +157,10 @@ class S3Store:
             sent = await multipart.copy_all(
                 self._client, origin, name, upload, size=size, etag=found["etag"]
             )
-            await multipart.complete(self._client, name, upload, sent, self._condition)
+            try:
+                await multipart.complete(self._client, name, upload, sent, self._condition)
+            except MaybeOurs:
+                await self._require_copy(target, origin, size)
         return await self._as_written(target, name, size)
 
     async def delete(self, key: str) -> None:
@@ -158,12 +170,13 @@ class S3Store:
         except NotFound:
             return
 
-    def sign_upload(self, key: str, *, seconds: float) -> UploadTarget | None:
+    def sign_upload(self, key: str, *, seconds: float, typed: bool = True) -> UploadTarget | None:
         """See `Store.sign_upload`; what is set for every object is signed and handed out.
 
-        A content type is signed only if EXPORT_S3_CONTENT_TYPE is set: vendors send their own.
-        None where the store does not enforce create-only, or is to lock: it takes a locked object
-        only with a checksum of its bytes (S3 API, "PutObject"), which a vendor does not send.
+        A content type is signed only if EXPORT_S3_CONTENT_TYPE is set, and not for those that may
+        send their own: S3 takes any that is not signed. None where the store does not enforce
+        create-only, or is to lock: it takes a locked object only with a checksum of its bytes (S3
+        API, "PutObject"), which a vendor does not send.
 
         Raises:
             StoreError: no URL can live so long.
@@ -171,7 +184,8 @@ class S3Store:
         if not self._lets_others_write:
             return None
         headers = {**self._options.headers(), **multipart.CREATE_ONLY}
-        url = self._signed("PUT", self._name(key), headers, seconds, _SHORTER_ORDERS)
+        bound = {name: value for name, value in headers.items() if typed or name != _TYPE}
+        url = self._signed("PUT", self._name(key), bound, seconds, _SHORTER_ORDERS)
         return UploadTarget("PUT", url, tuple(sorted(headers.items()))) if url else None
 
     def sign_download(self, key: str, *, seconds: float) -> str | None:
@@ -183,8 +197,15 @@ class S3Store:
         return self._signed("GET", self._name(key), {}, seconds, _SHORTER_LINKS)
 
     def cloudconvert(self, key: str) -> tuple[str, Mapping[str, object]] | None:
-        """`export/s3` with the credentials set for CloudConvert; None if there are none."""
+        """`export/s3` with the credentials set for CloudConvert; None if there are none.
+
+        Raises:
+            ConfigError: they are the archive's own, wherever those were found.
+            AccessDenied: the archive has none.
+        """
         arguments = self._options.cloudconvert(self._client.place.bucket, self._name(key))
+        if arguments and arguments["access_key_id"] == self._credentials.keys().access_key_id:
+            raise ConfigError(LENT_OWN)
         return ("export/s3", arguments) if arguments else None
 
     async def versions(self, key: str) -> AsyncIterator[StoredVersion]:
@@ -303,6 +324,30 @@ class S3Store:
         if is_ours and int(found["content-length"]) == size:
             return _described(key, found)
         raise self._taken(key)
+
+    async def _require_copy(self, target: str, origin: str, size: int) -> None:
+        """Make sure that an earlier try of ours made the object, by its bytes.
+
+        No checksum would do: the store makes its own of the parts, and need not tell it.
+
+        Raises:
+            AlreadyExists: it is another's.
+            StoreUnavailable: it is gone again.
+        """
+        name = self._name(target)
+        found = await self._head(name)
+        if found is None:
+            raise StoreUnavailable(f"{self.url}: {name!r} was refused as taken and is not there")
+        is_whole = int(found["content-length"]) == size
+        if not is_whole or await self._sha256(name) != await self._sha256(origin):
+            raise self._taken(target)
+
+    async def _sha256(self, name: str) -> bytes:
+        digest = hashlib.sha256()
+        async with aclosing(read(self._client, name, 0)) as chunks:
+            async for chunk in chunks:
+                await feed(digest, [chunk])
+        return digest.digest()
 
     async def _as_written(self, key: str, name: str, size: int) -> StoredObject:
         stored = await self.stat(key)

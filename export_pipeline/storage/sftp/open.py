@@ -33,5 +33,6 @@ def open_store(
     """
     place = find_place(url)
     options = read_options(SftpOptions, variables)
-    connections = Connections(place, find_login(options), find_trust(options), stall_seconds)
-    return SftpStore(options, SftpClient(place, connections, sleep))
+    login = find_login(options)
+    connections = Connections(place, login, find_trust(options), stall_seconds)
+    return SftpStore(options, SftpClient(place, connections, sleep), login)

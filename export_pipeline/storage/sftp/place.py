@@ -1,5 +1,6 @@
 """Where the archive lies on an SFTP server, and how its user is let in."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -127,14 +128,26 @@ def find_login(options: SftpOptions) -> Login:
         key = _read_file(options.private_key_file, key_variable)
     login = Login(bare(options.password) or "", key, bare(options.passphrase), key_variable)
     # One with a passphrase takes up to seconds to read: at the first connection, in a thread.
-    own = login.private_key() if key and login.passphrase is None else None
+    is_read = key and login.passphrase is None
+    require_another(options, {login.private_key().public_data} if is_read else set())
+    return login
+
+
+def require_another(options: SftpOptions, own: Collection[bytes]) -> None:
+    """See that the key lent to CloudConvert, if any, is none of our own.
+
+    Args:
+        own: the public halves of ours.
+
+    Raises:
+        ConfigError: it is one of them, or cannot be read.
+    """
     lent = bare(options.cloudconvert_private_key)
-    if lent and read_private_key(lent, None, _LENT_KEY) == own:
+    if lent and read_private_key(lent, None, _LENT_KEY).public_data in own:
         raise ConfigError(
             f"{_LENT_KEY}: the archive's own key is never given to a vendor: make another, of a"
             " user that may only write below .incoming/"
         )
-    return login
 
 
 @lru_cache(maxsize=16)

@@ -16,6 +16,8 @@ from export_pipeline.storage.sftp.connection import Link
 from export_pipeline.storage.sftp.folders import Folders, remove, remove_folder
 from export_pipeline.storage.sftp.listing import DRAFTS, is_file, scan, walk
 from export_pipeline.storage.sftp.options import SftpOptions
+from export_pipeline.storage.sftp.own_keys import own_keys
+from export_pipeline.storage.sftp.place import Login, require_another
 from export_pipeline.storage.sftp.reading import Digests, digests, original, read
 from export_pipeline.storage.store import CHUNK_BYTES, Capabilities, StoredObject, UploadTarget
 from export_pipeline.storage.versions import Versionless
@@ -41,14 +43,21 @@ class SftpStore(Versionless):
     Args:
         options: the user lent to CloudConvert, and whether the server's rename is exclusive.
         client: calls the server.
+        login: how the archive's own user is let in.
         token: gives a new name for each draft.
     """
 
     def __init__(
-        self, options: SftpOptions, client: SftpClient, *, token: Callable[[], str] = _token
+        self,
+        options: SftpOptions,
+        client: SftpClient,
+        login: Login,
+        *,
+        token: Callable[[], str] = _token,
     ) -> None:
         self._options = options
         self._client = client
+        self._login = login
         self._token = token
         self._root = client.place.folder
         self._folders = Folders(self._root, looks_first=not options.create_only)
@@ -161,7 +170,7 @@ class SftpStore(Versionless):
             await self._remove(f"{DRAFTS}{name}", f"{self._root}/{DRAFTS}{name}")
         return len(left)
 
-    def sign_upload(self, key: str, *, seconds: float) -> UploadTarget | None:
+    def sign_upload(self, key: str, *, seconds: float, typed: bool = True) -> UploadTarget | None:
         """None: SFTP has no URLs that let in."""
         return None
 
@@ -170,7 +179,13 @@ class SftpStore(Versionless):
         return None
 
     def cloudconvert(self, key: str) -> tuple[str, Mapping[str, object]] | None:
-        """`export/sftp` with the user made for CloudConvert; None if there is none."""
+        """`export/sftp` with the user made for CloudConvert; None if there is none.
+
+        Raises:
+            ConfigError: its key is one of the archive's own, wherever that was found.
+        """
+        if self._options.cloudconvert_private_key:
+            require_another(self._options, own_keys(self._login))
         place = self._client.place
         arguments = self._options.cloudconvert(
             place.host, place.port, place.folder, require_key(key)

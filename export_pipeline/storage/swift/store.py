@@ -15,6 +15,7 @@ from urllib.parse import quote
 from weakref import WeakValueDictionary
 
 from export_pipeline.errors import AlreadyExists, NotFound, StoreError, StoreUnavailable
+from export_pipeline.storage.http import is_overheard
 from export_pipeline.storage.keys import require_key, require_prefix
 from export_pipeline.storage.parts import Part, make_part, md5_of, parted
 from export_pipeline.storage.retries import MaybeOurs
@@ -39,6 +40,10 @@ _LARGE = ("x-static-large-object", "x-object-manifest")
 """The headers of an object that is made of others: its etag is not the MD5 of its bytes."""
 
 _TOKEN_BYTES = 8
+_OVERHEARD = (
+    "THE PASSWORD GOES OVER PLAIN HTTP (EXPORT_SWIFT_AUTH_URL): whoever stands between can take it,"
+    " read the archive and write to it; write https://"
+)
 
 
 def _token() -> str:
@@ -94,6 +99,7 @@ class SwiftStore(Versionless):
             signs_downloads=signs,
             lists=True,
             checksums=True,
+            cautions=(_OVERHEARD,) if is_overheard(self._options.auth_url) else (),
         )
 
     async def put(
@@ -170,7 +176,13 @@ class SwiftStore(Versionless):
         await segments.remove(self._client, f"{folder}/")
         return erased
 
-    def sign_upload(self, key: str, *, seconds: float) -> UploadTarget | None:
+    def sign_upload(
+        self,
+        key: str,
+        *,
+        seconds: float,
+        typed: bool = True,  # noqa: ARG002  none is set
+    ) -> UploadTarget | None:
         """See `Store.sign_upload`; the first signature may block, see `TempUrls`.
 
         A TempURL binds verb, object and end, and no header: it is create-only for whoever sends the

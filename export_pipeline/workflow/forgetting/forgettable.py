@@ -163,8 +163,8 @@ def _on_hold(hold: Hold) -> str:
 def _written_until(pipeline: Pipeline, known: Known) -> float:
     """Until when the vendor itself may write, by URLs or credentials; 0 if it never could."""
     store, seconds = pipeline.store, pipeline.settings.order_deadline
-    lends = store.cloudconvert(f"{INCOMING}x") is not None
-    if not known.vendor.writes or not (store.capabilities.signs_uploads or lends):
-        return 0.0
     sent = [order.sent_at for order in known.orders if order.sent_at is not None]
-    return max(sent) + seconds if sent else 0.0
+    if not sent or not known.vendor.writes:
+        return 0.0
+    may_write = store.capabilities.signs_uploads or store.cloudconvert(f"{INCOMING}x") is not None
+    return max(sent) + seconds if may_write else 0.0

@@ -8,6 +8,7 @@ import pytest
 from export_pipeline.storage.azure import blocks
 from export_pipeline.storage.azure.store import AzureStore
 from export_pipeline.storage.open import open_store
+from export_pipeline_tests.conftest import installed
 from export_pipeline_tests.servers.azurite import (
     ACCOUNT,
     HOW_TO_GET_IT,
@@ -27,22 +28,9 @@ as aiohttp does after Azurite's answer to a HEAD, which says no length."""
 
 
 @pytest.fixture(scope="session")
-def program() -> str:
-    found = find_azurite()
-    if found is None:
-        pytest.skip(HOW_TO_GET_IT)
-    return found
-
-
-@pytest.fixture(scope="session")
-def azurite(program: str) -> Iterator[Azurite]:
-    with running_azurite(program) as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
-def tls_azurite(program: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
+def tls_azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
     """One that speaks TLS, which this process trusts, and takes tokens."""
+    program = installed(find_azurite(), HOW_TO_GET_IT)
     certificate = new_certificate(tmp_path_factory.mktemp("certificate"))
     # What SSL_CERT_FILE does for a process that has not yet begun.
     context = aiohttp.connector._SSL_CONTEXT_VERIFIED

@@ -38,10 +38,12 @@ BLOCK_BYTES = 1024**2
 
 
 class TestWithAccessKey(StoreConformance):
-    pass
+    part_bytes = blocks.BLOCK_BYTES
 
 
 class TestWithSasToken(StoreConformance):
+    part_bytes = blocks.BLOCK_BYTES
+
     @pytest.fixture
     def store(self, azurite: Azurite, container: str) -> AzureStore:
         return opened(container, azurite.token_variables(container))
@@ -49,6 +51,8 @@ class TestWithSasToken(StoreConformance):
 
 @LEFT_OPEN
 class TestWithIdentity(StoreConformance):
+    part_bytes = blocks.BLOCK_BYTES
+
     @pytest.fixture
     def store(self, tls_azurite: Azurite, identity: Identity) -> AzureStore:
         container = tls_azurite.new_container()

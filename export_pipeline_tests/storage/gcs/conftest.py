@@ -6,19 +6,10 @@ from export_pipeline.storage.gcs import session
 from export_pipeline.storage.gcs.store import GcsStore
 from export_pipeline.storage.open import open_store
 from export_pipeline_tests.servers.faults import FaultProxy, Gate, running_fault_proxy
-from export_pipeline_tests.servers.gcs import HOW_TO_GET_IT, Gcs, find_fake_gcs, running_gcs
+from export_pipeline_tests.servers.gcs import Gcs
 from export_pipeline_tests.servers.google import Google
 from export_pipeline_tests.servers.receiver import running
 from export_pipeline_tests.storage.gcs.faults import PART_BYTES
-
-
-@pytest.fixture(scope="session")
-def gcs() -> Iterator[Gcs]:
-    program = find_fake_gcs()
-    if program is None:
-        pytest.skip(HOW_TO_GET_IT)
-    with running_gcs(program) as server:
-        yield server
 
 
 @pytest.fixture

@@ -11,10 +11,11 @@ import httpx
 import pytest
 from google.auth.compute_engine import _metadata
 
-from export_pipeline.errors import AccessDenied, StoreError, StoreUnavailable
+from export_pipeline.errors import AccessDenied, ConfigError, StoreError, StoreUnavailable
 from export_pipeline.storage.gcs import iam
 from export_pipeline.storage.gcs.open import open_store
 from export_pipeline.storage.gcs.store import GcsStore
+from export_pipeline.storage.probe import probe
 from export_pipeline_tests.servers.gcs import Gcs
 from export_pipeline_tests.servers.google import ACCOUNT, SUBJECT_TOKEN, Google
 from export_pipeline_tests.storage.conformance import keys, put, read
@@ -150,10 +151,10 @@ def test_an_identity_without_an_account_signs_nothing_unless_one_is_named(
     federate(impersonating=False)
     store = chained(gcs, bucket)
     asyncio.run(put(store, "written"))
-    assert not store.capabilities.signs_uploads
-    assert not store.capabilities.signs_downloads
     assert store.sign_upload("a", seconds=60) is None
     assert store.sign_download("a", seconds=60) is None
+    assert not store.capabilities.signs_uploads
+    assert not store.capabilities.signs_downloads
     named = chained(gcs, bucket, EXPORT_GCS_SIGNING_ACCOUNT=ACCOUNT)
     assert named.capabilities.signs_uploads
     assert push(named, "pushed") == 200
@@ -164,7 +165,9 @@ def test_a_kubernetes_identity_has_a_name_and_nobody_signs_as_it(
     gcs: Gcs, bucket: str, google: Google, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(google, "address", "project.svc.id.goog")
-    assert not chained(gcs, bucket).capabilities.signs_uploads
+    store = chained(gcs, bucket)
+    assert store.sign_upload("a", seconds=60) is None
+    assert not store.capabilities.signs_uploads
 
 
 def test_a_key_that_the_chain_finds_signs_by_itself(
@@ -182,6 +185,18 @@ def test_no_credentials_at_all_are_told_in_words(gcs: Gcs, bucket: str) -> None:
         asyncio.run(put(store, "a"))
     with pytest.raises(AccessDenied, match="no Google credentials"):
         store.sign_upload("a", seconds=60)
+    assert store.capabilities.create_only
+    assert store.capabilities.checksums
+    steps = asyncio.run(probe(store))
+    assert [(step.name, step.ok) for step in steps] == [("write", False), ("delete", False)]
+    assert all("set EXPORT_GCS_KEY" in step.words for step in steps)
+
+
+@pytest.mark.usefixtures("machine")
+def test_capabilities_look_for_no_credentials(gcs: Gcs, bucket: str, google: Google) -> None:
+    capabilities = chained(gcs, bucket).capabilities
+    assert (capabilities.create_only, capabilities.signs_uploads) == (True, True)
+    assert google.asked == []
 
 
 @pytest.mark.usefixtures("machine")
@@ -227,7 +242,7 @@ def test_what_iam_refuses_is_told_in_words_and_not_kept(
     words: str,
 ) -> None:
     store = chained(gcs, bucket)
-    assert store.capabilities.signs_uploads
+    assert store.sign_download("before", seconds=60) is not None
     google.answers = [(status, {"error": {"code": status, "message": message}})]
     with pytest.raises(error, match=words):
         store.sign_upload("a", seconds=60)
@@ -239,7 +254,7 @@ def test_an_iam_that_does_not_answer_holds_its_caller_for_a_moment_only(
     gcs: Gcs, bucket: str, google: Google, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = chained(gcs, bucket)
-    assert store.capabilities.signs_uploads
+    assert store.sign_download("before", seconds=60) is not None
     monkeypatch.setattr(iam, "ANSWER_SECONDS", 0.3)
     google.delay_seconds = 2.0
     begun = time.monotonic()
@@ -265,6 +280,40 @@ def test_a_token_that_is_refused_is_told_in_words(
     google.answers = [(400, answer)]
     with pytest.raises(error, match=words):
         asyncio.run(put(store, "a"))
+
+
+@pytest.mark.parametrize("found", ["machine", "key file", "signing account"])
+def test_the_account_that_the_chain_finds_is_not_lent(
+    gcs: Gcs,
+    bucket: str,
+    google: Google,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    found: str,
+) -> None:
+    named = {}
+    if found == "key file":
+        (tmp_path / "key.json").write_text(google.key_file())
+        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "key.json"))
+    elif found == "machine":
+        request.getfixturevalue("machine")
+    else:
+        request.getfixturevalue("federate")(impersonating=False)
+        named = {"EXPORT_GCS_SIGNING_ACCOUNT": ACCOUNT}
+
+    def lending(address: str) -> GcsStore:
+        lent = {
+            "EXPORT_CLOUDCONVERT_GCS_PROJECT_ID": "project",
+            "EXPORT_CLOUDCONVERT_GCS_CLIENT_EMAIL": address,
+            "EXPORT_CLOUDCONVERT_GCS_PRIVATE_KEY": "-----BEGIN PRIVATE KEY-----",
+        }
+        # An endpoint of one's own rules lending out at load: this store is asked for no object.
+        return open_store(urlsplit(f"gs://{bucket}/p"), named | lent, iam_url=gcs.google.url)
+
+    with pytest.raises(ConfigError, match="own service account is never given to a vendor"):
+        lending(ACCOUNT).cloudconvert("a")
+    assert lending("lent@project.iam.gserviceaccount.com").cloudconvert("a") is not None
 
 
 def test_no_text_has_the_key_or_a_token(gcs: Gcs, store: GcsStore, google: Google) -> None:

@@ -110,6 +110,21 @@ def test_it_is_create_only_if_it_is_said_to_be_and_never_signs() -> None:
         assert not capabilities.signs_downloads
 
 
+@pytest.mark.parametrize("own", [BASIC, BEARER, HEADERS])
+def test_credentials_over_plain_http_are_cautioned_of_unless_they_stay_here(
+    own: dict[str, str],
+) -> None:
+    def cautions(url: str, variables: dict[str, str]) -> tuple[str, ...]:
+        return open_store(url, variables).capabilities.cautions
+
+    for url in ("http://host/path", "http://10.0.0.1:8080", "http://[2001:db8::1]/x"):
+        assert "OVER PLAIN HTTP (EXPORT_STORAGE_URL)" in cautions(url, own)[0]
+        assert "very-secret" not in cautions(url, own)[0]
+        assert cautions(url, {}) == ()
+    for url in ("https://host", "http://127.0.0.1:8080/x", "http://localhost", "http://[::1]:80"):
+        assert cautions(url, own) == ()
+
+
 def test_cloudconvert_is_given_nothing_without_headers_of_its_own() -> None:
     store = open_store("https://host/path", {**BEARER, **HEADERS, **CREATE_ONLY})
     assert store.cloudconvert("a/file.pdf") is None

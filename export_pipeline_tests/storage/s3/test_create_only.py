@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import unquote
 
@@ -34,14 +34,20 @@ REFUSALS = [(501, dict[str, str](), NOT_IMPLEMENTED), (400, dict[str, str](), IN
 
 
 class LookAlike(Gate):
-    """SeaweedFS as if it ignored the condition: what is there makes way for what comes."""
+    """SeaweedFS as if it ignored the condition: what is there makes way for what comes.
 
-    def __init__(self, seaweedfs: SeaweedFS) -> None:
+    Args:
+        ignores: the verbs on which it does: PUT is of small objects, POST completes parts.
+    """
+
+    def __init__(self, seaweedfs: SeaweedFS, ignores: Collection[str] = ("PUT", "POST")) -> None:
         super().__init__(seaweedfs.url)
         self._client = seaweedfs.client
+        self.ignores = ignores
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and (b"if-none-match", b"*") in scope["headers"]:
+        is_http = scope["type"] == "http" and scope["method"] in self.ignores
+        if is_http and (b"if-none-match", b"*") in scope["headers"]:
             _, bucket, key = unquote(scope["raw_path"].decode()).split("/", 2)
             await asyncio.to_thread(self._client.delete_object, Bucket=bucket, Key=key)
         await super().__call__(scope, receive, send)
@@ -124,6 +130,8 @@ def test_it_signs_downloads_and_no_uploads(careless: S3Store) -> None:
 
 def test_cloudconvert_gets_no_key_to_it() -> None:
     lent = {
+        "EXPORT_S3_ACCESS_KEY_ID": "OWN",
+        "EXPORT_S3_SECRET_ACCESS_KEY": "own-secret",
         "EXPORT_S3_REGION": "eu-west-1",
         "EXPORT_CLOUDCONVERT_S3_ACCESS_KEY_ID": "LENT",
         "EXPORT_CLOUDCONVERT_S3_SECRET_ACCESS_KEY": "lent-secret",
@@ -150,6 +158,40 @@ def test_its_probe_fails_and_names_the_variable_where_nothing_is_said(
     assert steps["create-only"].ok is False
     assert "say so with EXPORT_S3_CREATE_ONLY=false" in steps["create-only"].words
     assert steps["delete"].ok
+
+
+def test_a_look_alike_that_heeds_the_condition_on_put_alone_is_found(
+    seaweedfs: SeaweedFS, bucket: str
+) -> None:
+    with running(LookAlike(seaweedfs, ignores=["POST"])) as url:
+        store = open_store(f"s3://{bucket}", seaweedfs.variables() | {"EXPORT_S3_ENDPOINT": url})
+        steps = {step.name: step for step in asyncio.run(probe(store))}
+        assert asyncio.run(keys(store)) == []
+    assert steps["create-only"].ok
+    failed = next(step for step in steps.values() if step.ok is False)
+    assert failed.name == "create-only by copy"
+    assert "a copy onto it replaces an object: say so with EXPORT_S3_CREATE_ONLY" in failed.words
+    assert "signed upload" not in steps
+
+
+def test_a_look_alike_that_heeds_it_for_copies_and_not_for_parts_is_found(
+    seaweedfs: SeaweedFS, bucket: str
+) -> None:
+    """Told apart by the first completion of parts, which is the copy's."""
+    gate = LookAlike(seaweedfs, ignores=[])
+
+    async def forgetful(scope: Scope, receive: Receive, send: Send) -> None:
+        await gate(scope, receive, send)
+        if scope["type"] == "http" and b"uploadId" in scope["query_string"]:
+            gate.ignores = ["POST"] if scope["method"] == "POST" else gate.ignores
+
+    with running(forgetful) as url:
+        store = open_store(f"s3://{bucket}", seaweedfs.variables() | {"EXPORT_S3_ENDPOINT": url})
+        steps = {step.name: step for step in asyncio.run(probe(store))}
+        assert asyncio.run(keys(store)) == []
+    assert steps["create-only by copy"].ok
+    assert steps["create-only in parts"].ok is False
+    assert "a write in parts replaces an object" in steps["create-only in parts"].words
 
 
 def test_of_uploads_at_once_through_the_receiver_one_wins_whole(

@@ -262,6 +262,43 @@ def test_a_lost_answer_to_our_own_write_is_told_from_another_writers_object(
         asyncio.run(put(store, "theirs", b"same"))
 
 
+def test_a_lost_answer_to_a_copy_is_told_from_another_writers_object(
+    gate: tuple[Gate, str], seaweedfs: SeaweedFS, bucket: str
+) -> None:
+    app, url = gate
+    store = through(url, seaweedfs, bucket)
+
+    async def scenario() -> None:
+        await put(store, "source", b"same")
+        # Heard are a HEAD, the upload's begin and its part; then an answer is lost: the store made
+        # the object in a first try, and what is heard of is the second.
+        await store.copy("source", "ours")
+        app.answers = [None, None, None, (500, {}, b"")]
+        assert (await store.copy("source", "ours")).size == 4
+        for theirs in (b"else", b"longer"):
+            await put(store, f"theirs {len(theirs)}", theirs)
+            app.answers = [None, None, None, (500, {}, b"")]
+            with pytest.raises(AlreadyExists, match="theirs"):
+                await store.copy("source", f"theirs {len(theirs)}")
+            assert await read(store, f"theirs {len(theirs)}") == theirs
+
+    asyncio.run(scenario())
+    assert asyncio.run(read(store, "ours")) == b"same"
+    assert uploads(seaweedfs, bucket) == 1  # that of the copy whose first try made the object
+
+
+def test_a_copy_that_was_completed_and_is_gone_again_is_transient(
+    gate: tuple[Gate, str], seaweedfs: SeaweedFS, bucket: str
+) -> None:
+    app, url = gate
+    store = through(url, seaweedfs, bucket)
+    asyncio.run(put(store, "source", b"same"))
+    gone = (404, {}, b"<Error><Code>NoSuchUpload</Code></Error>")
+    app.answers = [None, None, None, gone]
+    with pytest.raises(StoreUnavailable, match="refused as taken and is not there"):
+        asyncio.run(store.copy("source", "target"))
+
+
 def test_a_success_that_holds_an_error_is_an_error(
     gate: tuple[Gate, str], seaweedfs: SeaweedFS, bucket: str, small_parts: None
 ) -> None:

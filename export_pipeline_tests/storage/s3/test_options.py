@@ -20,7 +20,7 @@ EVERYTHING = {
     "EXPORT_S3_CONTENT_TYPE": "application/pdf",
     "EXPORT_S3_METADATA": '{"x-amz-meta-Team": "research", "case": "7"}',
     "EXPORT_S3_SERVER_SIDE_ENCRYPTION": "AES256",
-    "EXPORT_S3_TAGGING": '{"kept for": "10 years", "a&b": "c=d"}',
+    "EXPORT_S3_TAGGING": '{"kept for": "10 years", "a+b/é": "c=d@_.:-"}',
 }
 
 
@@ -38,12 +38,17 @@ EVERYTHING = {
         ({"EXPORT_S3_SESSION_TOKEN": "t"}, "EXPORT_S3_SESSION_TOKEN belongs to"),
         ({**KEYS, "EXPORT_S3_SESSION_EXPIRES": "2030-01-01"}, "EXPORT_S3_SESSION_EXPIRES says"),
         ({**KEYS, "EXPORT_S3_PROFILE": "p"}, "EXPORT_S3_PROFILE and EXPORT_S3_ACCESS_KEY_ID"),
-        ({"EXPORT_S3_PROFILE": "no-such-profile"}, "EXPORT_STORAGE_URL.*no-such-profile"),
+        ({"EXPORT_S3_PROFILE": "no-such-profile"}, "^EXPORT_S3_PROFILE: .*no-such-profile"),
+        ({"EXPORT_S3_REGION": "eu west"}, "^EXPORT_S3_REGION: .*eu west.*eu-west-1"),
         ({"EXPORT_S3_METADATA": "team=research"}, "EXPORT_S3_METADATA: it is not JSON"),
         ({"EXPORT_S3_METADATA": '{"a b": "c"}'}, "EXPORT_S3_METADATA: 'a b' is not a header"),
         ({"EXPORT_S3_METADATA": '{"a": "é"}'}, "EXPORT_S3_METADATA: it goes into a header"),
         ({"EXPORT_S3_METADATA": '{"a": "' + "x" * 2048 + '"}'}, "EXPORT_S3_METADATA.*2048 bytes"),
         ({"EXPORT_S3_CACHE_CONTROL": "a\r\nx-amz-acl: b"}, "EXPORT_S3_CACHE_CONTROL.*header"),
+        ({"EXPORT_S3_TAGGING": '{"aws:x": "a"}'}, "EXPORT_S3_TAGGING: tag 'aws:x': Amazon"),
+        ({"EXPORT_S3_TAGGING": '{"AWS:x": "a"}'}, "EXPORT_S3_TAGGING: tag 'AWS:x': Amazon"),
+        ({"EXPORT_S3_TAGGING": '{"team": "a;b"}'}, "EXPORT_S3_TAGGING: tag 'team': .*no ';'"),
+        ({"EXPORT_S3_TAGGING": '{"a&b": "x"}'}, "EXPORT_S3_TAGGING: tag 'a&b': .*no '&'"),
         ({"EXPORT_S3_TAGGING": '{"": "x"}'}, "EXPORT_S3_TAGGING.*keys of 1 to 128"),
         (
             {"EXPORT_S3_TAGGING": "{" + ",".join(f'"{n}": ""' for n in range(11)) + "}"},
@@ -113,7 +118,7 @@ def test_every_object_gets_what_is_set() -> None:
         "content-type": "application/pdf",
         "x-amz-acl": "bucket-owner-full-control",
         "x-amz-server-side-encryption": "AES256",
-        "x-amz-tagging": "kept+for=10+years&a%26b=c%3Dd",
+        "x-amz-tagging": "kept+for=10+years&a%2Bb%2F%C3%A9=c%3Dd%40_.%3A-",
         "x-amz-meta-team": "research",
         "x-amz-meta-case": "7",
     }
@@ -145,7 +150,7 @@ def test_cloudconvert_is_given_the_arguments_of_its_export_and_never_our_own_key
             "content_type": "application/pdf",
             "metadata": {"x-amz-meta-team": "research", "x-amz-meta-case": "7"},
             "server_side_encryption": "AES256",
-            "tagging": {"kept for": "10 years", "a&b": "c=d"},
+            "tagging": {"kept for": "10 years", "a+b/é": "c=d@_.:-"},
         },
     )
 

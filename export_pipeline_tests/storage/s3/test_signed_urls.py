@@ -139,6 +139,21 @@ def test_what_is_set_is_signed_handed_out_and_kept(seaweedfs: SeaweedFS, bucket:
         assert tags == [{"Key": "kept for", "Value": "10 years"}]
 
 
+def test_only_the_type_is_left_to_those_that_may_send_their_own(
+    seaweedfs: SeaweedFS, bucket: str
+) -> None:
+    store = opened(bucket, {**seaweedfs.variables(), **EVERYTHING})
+    target = store.sign_upload("pushed", seconds=60, typed=False)
+    assert target is not None
+    assert dict(target.headers)["content-type"] == "application/x-report"
+    for name, _ in target.headers:
+        if name != "content-type":
+            assert send(target, **{name: "other"}).status_code == 403, name
+    assert send(target, **{"content-type": "application/pdf"}).status_code == 200
+    kept = seaweedfs.client.head_object(Bucket=bucket, Key="p/pushed")
+    assert (kept["ContentType"], kept["CacheControl"]) == ("application/pdf", "max-age=60")
+
+
 def test_no_url_lives_longer_than_the_limit_or_the_credentials_that_sign_it() -> None:
     session = {
         "EXPORT_S3_ACCESS_KEY_ID": "AK",

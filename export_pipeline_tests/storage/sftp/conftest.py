@@ -6,18 +6,9 @@ import pytest
 from export_pipeline.storage.open import open_store
 from export_pipeline.storage.sftp.store import SftpStore
 from export_pipeline_tests.servers.asyncssh_sftp import Faults, running_asyncssh
-from export_pipeline_tests.servers.sshd import HOW_TO_GET_IT, SftpServer, find_sshd, running_sshd
+from export_pipeline_tests.servers.sshd import SftpServer
 
 OPENSSH, ASYNCSSH = "openssh", "asyncssh"
-
-
-@pytest.fixture(scope="session")
-def openssh() -> Iterator[SftpServer]:
-    program = find_sshd()
-    if program is None:
-        pytest.skip(HOW_TO_GET_IT)
-    with running_sshd(program) as server:
-        yield server
 
 
 @pytest.fixture
@@ -30,8 +21,8 @@ def faulty() -> Iterator[tuple[SftpServer, Faults]]:
 def server(request: pytest.FixtureRequest) -> SftpServer:
     """Each of the two servers in turn: OpenSSH is what the archive will meet."""
     if request.param == OPENSSH:
-        openssh: SftpServer = request.getfixturevalue("openssh")
-        return openssh
+        sshd: SftpServer = request.getfixturevalue("sshd")
+        return sshd
     running: tuple[SftpServer, Faults] = request.getfixturevalue("faulty")
     return running[0]
 

@@ -11,16 +11,16 @@ from export_pipeline_tests.storage.conformance import keys, put, read, require_e
 
 
 @pytest.mark.parametrize("key", ["a", "folder/a"])
-def test_who_may_only_read_is_told_what_to_allow(openssh: SftpServer, key: str) -> None:
-    folder = openssh.new_folder()
+def test_who_may_only_read_is_told_what_to_allow(sshd: SftpServer, key: str) -> None:
+    folder = sshd.new_folder()
     (folder / "folder").mkdir(mode=0o755)
     folder.chmod(0o555)
-    store = open_store(openssh.url(folder), openssh.variables())
+    store = open_store(sshd.url(folder), sshd.variables())
 
     async def scenario() -> None:
         with pytest.raises(
             AccessDenied,
-            match=rf"writing '{key}' in sftp.*permission denied: let user '{openssh.user}'",
+            match=rf"writing '{key}' in sftp.*permission denied: let user '{sshd.user}'",
         ):
             await put(store, key)
         assert await keys(store) == []
@@ -28,11 +28,11 @@ def test_who_may_only_read_is_told_what_to_allow(openssh: SftpServer, key: str) 
     asyncio.run(scenario())
 
 
-def test_who_may_not_even_read_is_never_told_that_nothing_is_there(openssh: SftpServer) -> None:
-    folder = openssh.new_folder()
+def test_who_may_not_even_read_is_never_told_that_nothing_is_there(sshd: SftpServer) -> None:
+    folder = sshd.new_folder()
     (folder / "a").write_bytes(b"x")
     folder.chmod(0)
-    store = open_store(openssh.url(folder), openssh.variables())
+    store = open_store(sshd.url(folder), sshd.variables())
 
     async def scenario() -> None:
         for call in (store.stat("a"), read(store, "a"), keys(store)):

@@ -77,10 +77,10 @@ def test_an_object_is_on_the_servers_disk_before_it_has_a_name(
 
 
 def test_openssh_is_made_to_write_the_folders_to_its_disk_as_well(
-    openssh: SftpServer, monkeypatch: pytest.MonkeyPatch
+    sshd: SftpServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = openssh.new_folder()
-    store = open_store(openssh.url(folder), openssh.variables())
+    folder = sshd.new_folder()
+    store = open_store(sshd.url(folder), sshd.variables())
     opening, syncing = asyncssh.SFTPClient.open, asyncssh.SFTPClientFile.fsync
     paths: dict[asyncssh.SFTPClientFile, str] = {}
     synced: list[str] = []

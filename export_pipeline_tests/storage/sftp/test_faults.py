@@ -260,13 +260,13 @@ def test_an_error_that_will_not_go_away_is_told_in_words_after_one_try(
     assert drafts(folder) == []
 
 
-def test_a_full_disk_is_found_where_openssh_tells_no_reason(openssh: SftpServer) -> None:
-    folder = openssh.new_folder()
+def test_a_full_disk_is_found_where_openssh_tells_no_reason(sshd: SftpServer) -> None:
+    folder = sshd.new_folder()
     mount = ["mount", "-t", "tmpfs", "-o", "size=2m,mode=777", "tmpfs", folder]
     if shutil.which("mount") is None or subprocess.run(mount, check=False).returncode:
         pytest.skip("a small disk cannot be mounted here: it needs root and CAP_SYS_ADMIN")
     try:
-        store = open_store(urlsplit(openssh.url(folder)), openssh.variables())
+        store = open_store(urlsplit(sshd.url(folder)), sshd.variables())
         asyncio.run(put(store, "small"))
         with pytest.raises(StoreFull, match=r"writing 'large' in sftp://.*the disk is full"):
             asyncio.run(store.put("large", chunked(DATA)))

@@ -180,10 +180,10 @@ def test_a_server_without_sftp_is_told_apart() -> None:
 
 
 def test_a_server_that_is_not_there_is_transient_and_names_what_to_look_at(
-    http_port: int, openssh: SftpServer
+    http_port: int, sshd: SftpServer
 ) -> None:
     for address in (f"{LOOPBACK}:1", "no-such-host.invalid", f"{LOOPBACK}:{http_port}"):
-        store = open_store(f"sftp://user@{address}/archive", openssh.variables())
+        store = open_store(f"sftp://user@{address}/archive", sshd.variables())
         words = refused(store, StoreUnavailable)
         assert words.startswith(f"{address} gives no connection: ")
         assert words.endswith("is it up, and EXPORT_STORAGE_URL right?")

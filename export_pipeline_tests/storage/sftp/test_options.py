@@ -1,3 +1,8 @@
+import asyncio
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import asyncssh
@@ -9,6 +14,7 @@ from export_pipeline.storage.open import open_store
 from export_pipeline.storage.options import read_options
 from export_pipeline.storage.sftp.options import SftpOptions
 from export_pipeline.storage.sftp.place import find_login
+from export_pipeline.storage.store import Store
 
 URL = "sftp://archivist@sftp.example.org/srv/archive"
 KEY = asyncssh.generate_private_key("ssh-ed25519")
@@ -182,6 +188,73 @@ def test_cloudconvert_is_given_the_arguments_of_its_export_and_never_our_own_log
             "file": "/file.pdf",
         },
     )
+
+
+@pytest.fixture
+def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """OpenSSH's own, without keys."""
+    program = shutil.which("ssh-agent")
+    if program is None:
+        pytest.skip("no ssh-agent here: `apt-get install openssh-client`")
+    path = str(tmp_path / "agent")
+    with subprocess.Popen([program, "-D", "-a", path], stdout=subprocess.DEVNULL) as process:
+        while not Path(path).exists():
+            assert process.poll() is None
+            time.sleep(0.01)
+        monkeypatch.setenv("SSH_AUTH_SOCK", path)
+        yield path
+        process.terminate()
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Of a user without keys."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    (tmp_path / ".ssh").mkdir()
+    return tmp_path
+
+
+def lending(key: str, **own: str) -> Store:
+    return open_store(
+        URL,
+        {
+            "EXPORT_CLOUDCONVERT_SFTP_USERNAME": "cloudconvert",
+            "EXPORT_CLOUDCONVERT_SFTP_PRIVATE_KEY": key,
+            **own,
+        },
+    )
+
+
+def require_refused(store: Store) -> None:
+    with pytest.raises(ConfigError, match="PRIVATE_KEY: the archive's own key is never given"):
+        store.cloudconvert(".incoming/a")
+
+
+def test_our_own_key_is_not_lent_where_it_has_a_passphrase() -> None:
+    own = {
+        "EXPORT_SFTP_PRIVATE_KEY": KEY.export_private_key(passphrase="pw").decode(),
+        "EXPORT_SFTP_PASSPHRASE": "pw",
+    }
+    require_refused(lending(PRIVATE, **own))
+    assert lending(OTHER, **own).cloudconvert(".incoming/a") is not None
+
+
+def test_a_key_in_the_home_is_not_lent_unless_another_way_in_is_set(home: Path) -> None:
+    (home / ".ssh" / "id_ed25519").write_text(PRIVATE)
+    require_refused(lending(PRIVATE))
+    assert lending(OTHER).cloudconvert(".incoming/a") is not None
+    assert lending(PRIVATE, EXPORT_SFTP_PASSWORD="x").cloudconvert(".incoming/a") is not None
+
+
+def test_a_key_of_the_agent_is_not_lent_even_from_within_an_event_loop(agent: str) -> None:
+    async def scenario() -> None:
+        async with asyncssh.connect_agent(agent) as client:
+            await client.add_keys([KEY])
+        require_refused(lending(PRIVATE))
+        assert lending(OTHER).cloudconvert(".incoming/a") is not None
+
+    asyncio.run(scenario())
 
 
 def test_settings_carry_the_variables_and_never_show_them(tmp_path: Path) -> None:

@@ -1,5 +1,4 @@
 import os
-from collections.abc import Iterator
 from urllib.parse import quote
 
 import pytest
@@ -7,19 +6,9 @@ import pytest
 from export_pipeline.storage.open import open_store
 from export_pipeline.storage.swift import segments
 from export_pipeline.storage.swift.store import SwiftStore
-from export_pipeline_tests.servers.openstack import HOW_TO_GET_IT, find_openstack
-from export_pipeline_tests.servers.swift import Swift, running_swift
+from export_pipeline_tests.servers.swift import Swift
 
 SEGMENT_BYTES = 100_000
-
-
-@pytest.fixture(scope="session")
-def swift() -> Iterator[Swift]:
-    installation = find_openstack()
-    if installation is None:
-        pytest.skip(HOW_TO_GET_IT)
-    with running_swift(installation) as server:
-        yield server
 
 
 @pytest.fixture

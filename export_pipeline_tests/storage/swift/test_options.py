@@ -119,6 +119,24 @@ def test_user_and_project_may_be_of_other_domains() -> None:
     assert auth["scope"]["project"]["domain"] == {"name": "Research"}
 
 
+@pytest.mark.parametrize(
+    ("auth_url", "is_cautioned"),
+    [
+        ("http://keystone:5000", True),
+        ("http://10.0.0.1:5000/v3", True),
+        ("https://keystone:5000", False),
+        ("http://127.0.0.1:5000", False),
+        ("http://localhost:5000", False),
+    ],
+)
+def test_a_password_over_plain_http_is_cautioned_of_unless_it_stays_here(
+    auth_url: str, is_cautioned: bool
+) -> None:
+    store = open_store("swift://container", {**NEEDED, "EXPORT_SWIFT_AUTH_URL": auth_url})
+    said = [words for words in store.capabilities.cautions if "EXPORT_SWIFT_AUTH_URL" in words]
+    assert bool(said) == is_cautioned
+
+
 def test_cloudconvert_is_given_nothing_without_a_user_of_its_own() -> None:
     assert open_store("swift://container/prefix", NEEDED).cloudconvert("a/file.pdf") is None
 

@@ -5,7 +5,7 @@ import pytest
 
 from export_pipeline.storage.open import open_store
 from export_pipeline.storage.probe import probe
-from export_pipeline.storage.swift import listing
+from export_pipeline.storage.swift import listing, segments
 from export_pipeline.storage.swift.store import SwiftStore
 from export_pipeline_tests.servers.swift import Swift
 from export_pipeline_tests.storage.conformance import StoreConformance, keys, put
@@ -18,6 +18,8 @@ class TestSwiftStore(StoreConformance):
     So of several writers at once exactly one wins only as they are of one process, as here: the
     store lets them take turns. A slow writer of another process is told of it, see below.
     """
+
+    part_bytes = segments.SEGMENT_BYTES
 
 
 def test_a_list_goes_over_many_pages_and_past_folders_that_tools_make(
