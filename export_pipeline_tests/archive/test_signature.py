@@ -92,7 +92,8 @@ def test_an_unsigned_bag_passes_although_a_key_is_set_now(store: LocalStore) -> 
 
 def break_signature(folder: Path) -> None:
     path = folder / SIGNATURE_NAME
-    path.write_bytes(path.read_bytes()[:-1] + b"\0")
+    data = path.read_bytes()
+    path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
 
 
 def cut_signature(folder: Path) -> None:
