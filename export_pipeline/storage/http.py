@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from ipaddress import ip_address
+from typing import NamedTuple
 
 import aiohttp
 from aiohttp.abc import AbstractStreamWriter
@@ -45,10 +46,6 @@ class Http:
 
     def __init__(self, stall_seconds: float = STALL_SECONDS) -> None:
         self._stall_seconds = stall_seconds
-        self._held: dict[
-            asyncio.AbstractEventLoop, AsyncGenerator[aiohttp.ClientSession, None]
-        ] = {}
-        self._sessions: dict[asyncio.AbstractEventLoop, aiohttp.ClientSession] = {}
 
     async def send(
         self,
@@ -119,17 +116,15 @@ class Http:
 
     async def _session(self) -> aiohttp.ClientSession:
         loop = asyncio.get_running_loop()
-        found = self._sessions.get(loop)
-        if found is not None:
-            return found
-        for closed in [known for known in list(self._sessions) if known.is_closed()]:
-            self._held.pop(closed, None)
-            self._sessions.pop(closed, None)
+        if (self, loop) in _held:
+            return _held[self, loop].session
+        for owner, known in list(_held):
+            if known.is_closed():
+                _held.pop((owner, known), None)
         holder = self._open()
         # Nothing is awaited before its yield, so no other task of this loop comes between.
-        self._sessions[loop] = session = await anext(holder)
-        self._held[loop] = holder
-        return session
+        held = _held[self, loop] = _Held(await anext(holder), holder)
+        return held.session
 
     async def _open(self) -> AsyncGenerator[aiohttp.ClientSession, None]:
         async with aiohttp.ClientSession(
@@ -146,6 +141,13 @@ class Http:
             yield session
 
 
+class _Held(NamedTuple):
+    session: aiohttp.ClientSession
+    holder: AsyncGenerator[aiohttp.ClientSession, None]
+
+
+_held: dict[tuple[Http, asyncio.AbstractEventLoop], _Held] = {}
+"""Whose, and on which loop. Not in the object, as a store may be dropped before its loop ends."""
 _used: ContextVar[list[asyncio.Transport]] = ContextVar("used")
 
 

@@ -15,12 +15,12 @@ from stat import S_ISREG
 
 from export_pipeline.errors import AccessDenied, AlreadyExists, NotFound, StoreError, StoreFull
 from export_pipeline.storage.keys import require_key, require_prefix
+from export_pipeline.storage.settled_folders import SettledFolders, sync_folder
 from export_pipeline.storage.store import CHUNK_BYTES, Capabilities, StoredObject, UploadTarget
 from export_pipeline.storage.versions import Versionless
 
 DRAFTS = ".unfinished"
 """The store's own folder, of which `list` tells nothing and which only `sweep` empties."""
-MAX_SETTLED_FOLDERS = 10_000
 _TOKEN_BYTES = 16
 _ADVICE: Mapping[int | None, tuple[type[StoreError], str]] = {
     errno.ENOSPC: (StoreFull, "make room on that disk"),
@@ -57,7 +57,7 @@ class LocalStore(Versionless):
         self._root = root.absolute()
         self._drafts = self._root / DRAFTS
         self._token = token
-        self._settled: set[Path] = set()
+        self._folders = SettledFolders(self._root)
         self.url = self._root.as_uri()
 
     async def put(
@@ -186,40 +186,9 @@ class LocalStore(Versionless):
 
     def _link(self, key: str, source: Path, path: Path) -> None:
         try:
-            self._link_settled(source, path)
+            self._folders.link(source, path)
         except FileExistsError:
-            # Its writer may have died before this, and the caller will rely on it being there.
-            _sync(path.parent)
             raise AlreadyExists(f"{key!r} is in {self.url} already; it was left as it is") from None
-        _sync(path.parent)
-
-    def _link_settled(self, source: Path, path: Path) -> None:
-        try:
-            self._settle(path.parent)
-            os.link(source, path)
-        except FileNotFoundError:
-            # The folder was erased, or removed by hand, since it was settled.
-            self._settled.clear()
-            self._settle(path.parent)
-            os.link(source, path)
-
-    def _settle(self, folder: Path) -> None:
-        """Make the folder and its parents durable.
-
-        Also where it exists: another process may have made it and not have synced it yet.
-        """
-        if folder in self._settled:
-            return
-        if folder != self._root:
-            self._settle(folder.parent)
-            folder.mkdir(exist_ok=True)
-            _sync(folder.parent)
-        elif not folder.is_dir():
-            folder.mkdir(parents=True, exist_ok=True)
-            _sync(folder.parent)
-        if len(self._settled) >= MAX_SETTLED_FOLDERS:
-            self._settled.clear()
-        self._settled.add(folder)
 
     def _stat(self, key: str, path: Path) -> StoredObject | None:
         with self._explained(key, path):
@@ -265,12 +234,12 @@ class LocalStore(Versionless):
     def _delete(self, key: str, path: Path) -> None:
         with self._explained(key, path), suppress(*_NO_FILE):
             path.unlink()
-            _sync(path.parent)
+            sync_folder(path.parent)
 
     def _remove_folder(self, key: str, folder: Path) -> None:
         with self._explained(key, folder), suppress(*_NO_FILE):
             shutil.rmtree(folder)
-            _sync(folder.parent)
+            sync_folder(folder.parent)
 
     def _sweep(self, before: float) -> int:
         removed = 0
@@ -300,11 +269,3 @@ def _write(file: int, data: bytes) -> None:
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(file, rest) :]
-
-
-def _sync(folder: Path) -> None:
-    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)

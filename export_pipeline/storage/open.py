@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, unquote
 
 from export_pipeline.errors import ConfigError
 from export_pipeline.storage.local import LocalStore
-from export_pipeline.storage.options import StoreOptions
+from export_pipeline.storage.options import StoreOptions, split_url
 from export_pipeline.storage.store import Store
 
 
@@ -39,9 +39,14 @@ BACKENDS: Mapping[str, Backend] = {
 """By the scheme of EXPORT_STORAGE_URL."""
 
 
+def scheme_of(url: str) -> str:
+    """The scheme that chooses the store, in lower case; any text will do."""
+    return url.partition(":")[0].lower()
+
+
 def options_of(url: str) -> type[StoreOptions] | None:
     """The model of the variables that the store at `url` reads, None if it reads none."""
-    backend = BACKENDS.get(url.partition("://")[0])
+    backend = BACKENDS.get(scheme_of(url))
     if backend is None:
         return None
     model: type[StoreOptions] = getattr(
@@ -62,7 +67,10 @@ def open_store(url: str, variables: Mapping[str, str] | None = None) -> Store:
     """
     if url.startswith("/"):
         return LocalStore(Path(url))
-    parts = urlsplit(url)
+    try:
+        parts = split_url(url)
+    except ValueError as error:
+        raise ConfigError(f"EXPORT_STORAGE_URL: {error}") from None
     if parts.scheme == "file":
         return _open_local(parts)
     if parts.scheme in BACKENDS:
@@ -79,7 +87,10 @@ def _open_local(url: SplitResult) -> Store:
         raise ConfigError("EXPORT_STORAGE_URL: a file:// URL needs three slashes: file:///archive")
     if url.query or url.fragment:
         raise ConfigError("EXPORT_STORAGE_URL: write ? as %3F and # as %23 in a file:// URL")
-    return LocalStore(Path(unquote(url.path)))
+    path = unquote(url.path)
+    if "\0" in path:
+        raise ConfigError("EXPORT_STORAGE_URL: no path has a %00: take it out of the file:// URL")
+    return LocalStore(Path(path))
 
 
 def _open_installed(url: SplitResult, variables: Mapping[str, str]) -> Store:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, NamedTuple, TypeVar, get_args, get_origin
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -19,6 +19,9 @@ from pydantic import (
 )
 
 from export_pipeline.errors import ConfigError
+from export_pipeline.validation import in_words
+
+_WEB = {"http", "https"}
 
 
 def header_value(text: str) -> str:
@@ -41,9 +44,28 @@ def _json_object(value: Any) -> Any:
         raise ValueError('it is not JSON: write an object such as {"team": "research"}') from None
 
 
+def split_url(url: str) -> SplitResult:
+    """Split a URL; a web address has a host and port then that can be called.
+
+    Raises:
+        ValueError: it cannot be split, or called; the text never repeats it: it may hold secrets.
+    """
+    try:
+        parts = urlsplit(url)
+        # Others name a bucket where a web address has its host.
+        if parts.scheme in _WEB:
+            (parts.hostname or "").encode("idna")
+            parts.port  # noqa: B018  it raises where it is none
+    except ValueError:
+        raise ValueError(
+            "its host or port cannot be read: write host or host:port, an IPv6 address as [::1]"
+        ) from None
+    return parts
+
+
 def _endpoint(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    parts = split_url(url)
+    if parts.scheme not in _WEB or not parts.hostname:
         raise ValueError("write it as https://host or https://host:port")
     if parts.username is not None or parts.path.strip("/") or parts.query or parts.fragment:
         raise ValueError("write only scheme, host and port: credentials have their own variables")
@@ -128,25 +150,3 @@ def read_options(model: type[Options], variables: Mapping[str, str]) -> Options:
         return model.model_validate(given)
     except ValidationError as error:
         raise ConfigError(in_words(error)) from None
-
-
-def in_words(error: ValidationError, begin: str = "", *, needs: str = "") -> str:
-    """Tell what is wrong with which variables, never their values.
-
-    Args:
-        error: of a model whose aliases are variables.
-        begin: what stands before each alias in the environment.
-        needs: what lacks a variable that is not set, if all of them are variables.
-    """
-    # A check of several fields has no location; its own words name the variables.
-    return "; ".join(
-        f"{begin}{problem['loc'][0]} is not set: {needs} needs it"
-        if needs and problem["type"] == "missing"
-        else ": ".join(
-            [
-                *(f"{begin}{name}" for name in problem["loc"][:1]),
-                problem["msg"].removeprefix("Value error, "),
-            ]
-        )
-        for problem in error.errors(include_input=False, include_url=False)
-    )

@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 
 import aiohttp
@@ -20,6 +21,7 @@ NO_CREATE_ONLY = (
 """What `check` and `status` say of a store that is set up so."""
 PROBE_FOLDER = ".check/"
 URL_SECONDS = 300.0
+"""Life of the URL by which the probe itself uploads."""
 ANSWER_SECONDS = 60.0
 CAUTION = "caution"
 """Name of a step that tried nothing: it tells what makes the store less safe."""
@@ -36,7 +38,7 @@ class Step:
     words: str
 
 
-async def probe(store: Store, token: str = "") -> list[Step]:
+async def probe(store: Store, token: str = "", *, order_seconds: float = URL_SECONDS) -> list[Step]:
     """Write, read, sign, upload and delete small objects; end at the first step that fails.
 
     Second writes, ours and by signed URL, prove whether the store keeps what it has: by each call
@@ -47,10 +49,11 @@ async def probe(store: Store, token: str = "") -> list[Step]:
     Args:
         store: what is tried.
         token: names the objects; empty: a new one.
+        order_seconds: how long a URL must live by which a vendor uploads.
     """
     key = PROBE_FOLDER + (token or secrets.token_hex(8))
     steps = [Step(CAUTION, ok=None, words=words) for words in store.capabilities.cautions]
-    for name, attempt in _attempts(store).items():
+    for name, attempt in _attempts(store, order_seconds).items():
         steps.append(await _tried(name, attempt, store, key))
         if not steps[-1].ok:
             break
@@ -103,10 +106,10 @@ async def _write_parts_over(store: Store, key: str) -> str:
     return f"a second write is refused of {size} bytes too, which go in parts"
 
 
-async def _sign(store: Store, key: str) -> str:
-    if await _target(store, key) is None:
+async def _sign(seconds: float, store: Store, key: str) -> str:
+    if await _target(store, key, seconds) is None:
         raise _NotOfferedError("it signs no uploads: vendors write through the receiver")
-    return "an upload URL was signed"
+    return f"an upload URL was signed for the {seconds:g} seconds that an order may take"
 
 
 async def _upload(store: Store, key: str) -> str:
@@ -146,13 +149,13 @@ async def _require_refusal(
         raise StoreError(f"{store.url}: {_overwrites(store, what)}")
 
 
-async def _target(store: Store, key: str) -> UploadTarget | None:
+async def _target(store: Store, key: str, seconds: float) -> UploadTarget | None:
     # Beside the event loop: credentials may have to be fetched first.
-    return await asyncio.to_thread(store.sign_upload, _signed(key), seconds=URL_SECONDS)
+    return await asyncio.to_thread(store.sign_upload, _signed(key), seconds=seconds)
 
 
 async def _send(store: Store, key: str, data: bytes) -> int:
-    target = await _target(store, key)
+    target = await _target(store, key, URL_SECONDS)
     if target is None:
         raise StoreError(f"{store.url}: it signed an upload once and now does not")
     try:
@@ -189,14 +192,16 @@ def _overwrites(store: Store, what: str) -> str:
     return " ".join([f"{what} replaces an object:", *said, "use a store that enforces create-only"])
 
 
-def _attempts(store: Store) -> Mapping[str, Callable[[Store, str], Awaitable[str]]]:
+def _attempts(
+    store: Store, order_seconds: float
+) -> Mapping[str, Callable[[Store, str], Awaitable[str]]]:
     in_parts = {"create-only by copy": _copy_over, "create-only in parts": _write_parts_over}
     return {
         "write": _write,
         "read back": _read,
         "create-only": _write_again,
         **(in_parts if store.capabilities.part_bytes else {}),
-        "sign": _sign,
+        "sign": partial(_sign, order_seconds),
         "signed upload": _upload,
         "create-only by signed URL": _upload_again,
     }

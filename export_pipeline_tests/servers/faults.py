@@ -4,17 +4,23 @@ import asyncio
 import socket
 import struct
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from enum import Enum
+from typing import TypeAlias
 from urllib.parse import urlsplit
 
 import aiohttp
 from starlette.types import Receive, Scope, Send
 from yarl import URL
 
+from export_pipeline_tests.servers.receiver import running
+
 LOOPBACK = "127.0.0.1"
+ALTERED_BYTES = 50_000
+"""A body of so many bytes is an object's; a shorter one may be a list of parts."""
 
 
 @dataclass
@@ -25,7 +31,8 @@ class FaultProxy:
         url: of the proxy.
         cut_upload_at: bytes towards the server after which the connection is reset.
         cut_answer_at: bytes from the server after which the connection is reset.
-        stall_upload_at: bytes towards the server after which nothing moves any more.
+        stall_upload_at: bytes towards the server after which nothing moves until `let_go`.
+        stall_answer_at: bytes from the server after which nothing does.
         change_upload_at: the byte towards the server that arrives as another.
         reset: the connection is reset as soon as it is made.
         times: connections that are still to be hit.
@@ -36,11 +43,19 @@ class FaultProxy:
     cut_upload_at: int | None = None
     cut_answer_at: int | None = None
     stall_upload_at: int | None = None
+    stall_answer_at: int | None = None
     change_upload_at: int | None = None
     reset: bool = False
     times: int = 0
     hits: int = 0
     _ended: asyncio.Event = field(default_factory=asyncio.Event)
+    _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
+
+    def strike(self, times: int, **faults: int) -> None:
+        """Let these faults hit so many of the next connections."""
+        for name, value in faults.items():
+            setattr(self, name, value)
+        self.times = times
 
     async def handle(
         self, upstream: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -78,14 +93,18 @@ class FaultProxy:
                     _reset(sink)
                     _reset(other)
                     return
-                if is_upload and self._stalls(passed):
+                if self._stalls(passed, is_upload=is_upload):
                     await self._ended.wait()
+                    _reset(sink)
+                    _reset(other)
+                    return
                 sink.write(self._changed(data, passed) if is_upload else data)
                 await sink.drain()
         sink.close()
 
-    def _stalls(self, passed: int) -> bool:
-        return self.stall_upload_at is not None and passed > self.stall_upload_at and self._hit()
+    def _stalls(self, passed: int, *, is_upload: bool) -> bool:
+        limit = self.stall_upload_at if is_upload else self.stall_answer_at
+        return limit is not None and passed > limit and self._hit()
 
     def _changed(self, data: bytes, passed: int) -> bytes:
         if self.change_upload_at is None:
@@ -102,9 +121,9 @@ class FaultProxy:
         self.hits += 1
         return True
 
-    def end(self) -> None:
-        """Let go of what stalls."""
-        self._ended.set()
+    def let_go(self) -> None:
+        """Reset the connections that stall; from any thread."""
+        self._loop.call_soon_threadsafe(self._ended.set)
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
@@ -128,7 +147,7 @@ def running_fault_proxy(url: str) -> Iterator[FaultProxy]:
         proxy.url = f"http://{LOOPBACK}:{server.sockets[0].getsockname()[1]}"
         started.set_result((asyncio.get_running_loop(), proxy, stop))
         await stop.wait()
-        proxy.end()
+        proxy.let_go()
         server.close()
         handling = asyncio.all_tasks() - {asyncio.current_task()}
         for task in handling:
@@ -145,21 +164,38 @@ def running_fault_proxy(url: str) -> Iterator[FaultProxy]:
         thread.join()
 
 
+Answer: TypeAlias = tuple[int, dict[str, str], bytes]
+"""Status, headers, body."""
+
+
+class Fate(Enum):
+    """What becomes of a request that gets no scripted answer."""
+
+    PASSED = "passed on"
+    LOST = "passed on, and its answer lost: 500 is heard"
+
+
 @dataclass
 class Gate:
     """An ASGI app before a server: answers what is scripted, then passes requests on.
 
     Args:
         upstream: the server's URL.
-        answers: of the next requests, in turn: status, headers, body; None passes one on.
+        answers: of the next requests, in turn.
         dropped: names of headers that are taken out of the server's answers.
+        misstate: makes another answer of each that the server gives.
+        is_altering: bodies of `ALTERED_BYTES` and more arrive with another byte in their middle.
         requests: what came: verb and path.
+        url: of the gate.
     """
 
     upstream: str
-    answers: list[tuple[int, dict[str, str], bytes] | None] = field(default_factory=list)
+    answers: list[Answer | Fate] = field(default_factory=list)
     dropped: set[str] = field(default_factory=set)
+    misstate: Callable[[Answer], Answer] | None = None
+    is_altering: bool = False
     requests: list[str] = field(default_factory=list)
+    url: str = ""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -167,8 +203,7 @@ class Gate:
             return
         body = await _body_of(receive)
         self.requests.append(f"{scope['method']} {scope['path']}")
-        scripted = self.answers.pop(0) if self.answers else None
-        status, headers, content = scripted or await self._passed_on(scope, body)
+        status, headers, content = await self._answer(scope, body)
         await send(
             {
                 "type": "http.response.start",
@@ -182,7 +217,19 @@ class Gate:
         )
         await send({"type": "http.response.body", "body": content})
 
-    async def _passed_on(self, scope: Scope, body: bytes) -> tuple[int, dict[str, str], bytes]:
+    async def _answer(self, scope: Scope, body: bytes) -> Answer:
+        scripted = self.answers.pop(0) if self.answers else Fate.PASSED
+        if not isinstance(scripted, Fate):
+            return scripted
+        if self.is_altering and len(body) >= ALTERED_BYTES:
+            middle = len(body) // 2
+            body = body[:middle] + bytes([body[middle] ^ 1]) + body[middle + 1 :]
+        answer = await self._passed_on(scope, body)
+        if scripted is Fate.LOST:
+            return 500, {}, b""
+        return self.misstate(answer) if self.misstate else answer
+
+    async def _passed_on(self, scope: Scope, body: bytes) -> Answer:
         query = scope["query_string"].decode()
         url = self.upstream + scope["raw_path"].decode() + (f"?{query}" if query else "")
         headers = [(name.decode(), value.decode()) for name, value in scope["headers"]]
@@ -206,14 +253,23 @@ class Gate:
 
 
 async def _body_of(receive: Receive) -> bytes:
-    body = b""
+    pieces = []
     while True:
         message = await receive()
-        body += message.get("body", b"")
+        pieces.append(message.get("body", b""))
         if not message.get("more_body"):
-            return body
+            return b"".join(pieces)
 
 
 async def _piecewise(body: bytes) -> AsyncIterator[bytes]:
     for start in range(0, len(body), 65_536):
         yield body[start : start + 65_536]
+
+
+@contextmanager
+def running_gate(upstream: str) -> Iterator[Gate]:
+    """Run a gate before the server at `upstream`, in a thread of its own."""
+    gate = Gate(upstream)
+    with running(gate) as url:
+        gate.url = url
+        yield gate

@@ -65,6 +65,7 @@ class Blobs:
             # Azurite takes the blocks of a writer that broke off for a blob, but not here.
             return await self.put_blocks(name, _alone(part), headers)
         if answer.headers.get("content-md5") != checksum:
+            await self._as_written(name, part.size)
             await self._read_back(name, [part.sha256])
         return {**answer.headers, "content-length": str(part.size)}
 

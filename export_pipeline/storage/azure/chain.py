@@ -74,7 +74,8 @@ class Chain:
         if seconds > longest:
             raise StoreError(
                 f"no signed URL of an identity lives {seconds:g} seconds: Azure's limit is"
-                f" {longest:g}; lower EXPORT_ORDER_DEADLINE, or set EXPORT_AZURE_ACCESS_KEY"
+                f" {longest:g}; lower EXPORT_ORDER_DEADLINE, or what `link --for` asks for,"
+                " or set EXPORT_AZURE_ACCESS_KEY"
             )
         return seconds
 

@@ -11,7 +11,13 @@ from urllib.parse import parse_qs, urlsplit
 from pydantic import AfterValidator, SecretStr, model_validator
 
 from export_pipeline.storage.azure.place import PUBLIC_DOMAIN, Place
-from export_pipeline.storage.options import JsonObject, StoreOptions, header_value, variable
+from export_pipeline.storage.options import (
+    JsonObject,
+    StoreOptions,
+    header_value,
+    split_url,
+    variable,
+)
 
 MAX_METADATA_BYTES = 8 * 1024
 """Names and values of a blob's metadata together (Azure: "Setting and retrieving ... metadata")."""
@@ -39,7 +45,7 @@ _LENT_ENDPOINT = (
 
 
 def _service(url: str) -> str:
-    parts = urlsplit(url)
+    parts = split_url(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError(f"write it as https://account.{PUBLIC_DOMAIN}, or as an emulator's is")
     if parts.username is not None or parts.query or parts.fragment:
@@ -104,7 +110,8 @@ class AzureOptions(StoreOptions):
     )
     sas_token: SasTokenText | None = variable(
         "EXPORT_AZURE_SAS_TOKEN",
-        "SAS token of the container or account (rcwdl); with it vendors go through the receiver",
+        "SAS token of the container or account (rcwdl, where it keeps versions x too); with it"
+        " vendors go through the receiver",
     )
     metadata: Annotated[JsonObject, AfterValidator(_metadata)] = variable(
         "EXPORT_AZURE_METADATA", "Metadata of every blob, a JSON object", default={}

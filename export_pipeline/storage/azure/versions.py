@@ -97,9 +97,8 @@ async def erase(client: AzureClient, name: str, now: float) -> int:
 
 async def _delete(client: AzureClient, found: Version) -> None:
     headers = {} if found.query else {"x-ms-delete-snapshots": "include"}
+    action = "DeleteBlobVersion" if "versionid" in found.query else "DeleteBlob"
     try:
-        await client.call(
-            "DeleteBlob", "DELETE", found.name, query=dict(found.query), headers=headers
-        )
+        await client.call(action, "DELETE", found.name, query=dict(found.query), headers=headers)
     except NotFound:
         return

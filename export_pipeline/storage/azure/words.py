@@ -39,19 +39,36 @@ _KNOWN: Mapping[str, tuple[type[StoreError], str]] = {
         AccessDenied,
         "EXPORT_AZURE_SAS_TOKEN allows HTTPS only: write https:// in EXPORT_AZURE_ENDPOINT",
     ),
+    "AuthorizationResourceTypeMismatch": (
+        AccessDenied,
+        "EXPORT_AZURE_SAS_TOKEN is not for containers and objects both: make one with srt=co",
+    ),
+    "AuthorizationServiceMismatch": (
+        AccessDenied,
+        "EXPORT_AZURE_SAS_TOKEN is not for blobs: make one with ss=b",
+    ),
     "BlobNotFound": (NotFound, "there is no such blob"),
     "InvalidBlockList": (NotFound, "its blocks are gone"),
     "BlobArchived": (StoreError, "it is in the archive tier: rehydrate it to read it"),
     "BlobBeingRehydrated": (StoreError, "it is coming back from the archive tier: wait for it"),
 }
 _TAKEN = {"BlobAlreadyExists", "BlobImmutableDueToPolicy", "UnauthorizedBlobOverwrite"}
+_DELETING = {"DeleteBlob", "DeleteBlobVersion"}
 _COPYING = {"CopyBlob", "PutBlockFromUrl"}
 _TRANSIENT = {
     "Md5Mismatch",  # our MD5 did not fit what arrived: the bytes changed on their way
     "OperationTimedOut",
 }
 _REFUSALS = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
-_PERMISSIONS = {"GetBlob": "r", "GetBlobProperties": "r", "ListBlobs": "l", "DeleteBlob": "d"}
+_PERMISSIONS = {
+    "GetBlob": "r",
+    "GetBlobProperties": "r",
+    "ListBlobs": "l",
+    "DeleteBlob": "d",
+    "DeleteBlobVersion": "x",
+}
+_ROLES = {"GetUserDelegationKey": "Delegator on the account", "DeleteBlobVersion": "Data Owner"}
+"""What the role Storage Blob Data Contributor lacks (Azure: "Blob versioning", permissions)."""
 
 Reason = tuple[type[StoreError], str]
 
@@ -82,7 +99,7 @@ def explain(
 
 
 def _conflicting(answer: Answer, code: str, action: str) -> Reason | None:
-    if code == "BlobImmutableDueToPolicy" and action == "DeleteBlob":
+    if code == "BlobImmutableDueToPolicy" and action in _DELETING:
         return AccessDenied, "an immutability policy keeps it"
     is_changed = answer.status == HTTPStatus.PRECONDITION_FAILED
     if is_changed and action in _COPYING:
@@ -127,7 +144,7 @@ def _told(answer: Answer, code: str) -> str:
 def _grant(action: str, credentials: Credentials) -> str:
     if isinstance(credentials, SasToken):
         return f"give {credentials.name} the permission {_PERMISSIONS.get(action, 'c and w')}"
-    role = "Delegator on the account" if action == "GetUserDelegationKey" else "Data Contributor"
+    role = _ROLES.get(action, "Data Contributor")
     return f"give {credentials.name} the role Storage Blob {role}"
 
 

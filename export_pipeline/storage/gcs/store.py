@@ -197,7 +197,8 @@ class GcsStore:
         if seconds > signer.longest_seconds:
             raise StoreError(
                 f"{self.url}: no URL that {signer.account} signs lives {seconds:g} seconds: the"
-                f" limit is {signer.longest_seconds:g}; lower EXPORT_ORDER_DEADLINE"
+                f" limit is {signer.longest_seconds:g}; lower EXPORT_ORDER_DEADLINE, or what"
+                " `link --for` asks for"
             )
         address = self._client.address(name)
         return signed_url(signer, verb, address, headers, seconds=seconds, now=self._now())

@@ -89,7 +89,10 @@ def _reason(answer: Answer, verb: str, url: str) -> Reason:
 
 
 def _redirected(location: str, url: str) -> Reason:
-    there = urlsplit(location)
+    try:
+        there = urlsplit(location)
+    except ValueError:
+        there = urlsplit("")
     if unquote(there.path) == unquote(urlsplit(url).path) + "/":
         return NotFound, "there is no such object, but a folder"
     return StoreError, (

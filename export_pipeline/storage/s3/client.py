@@ -9,7 +9,8 @@ import aiohttp
 from export_pipeline.storage.http import Answer, Http, whole
 from export_pipeline.storage.parts import Part
 from export_pipeline.storage.retries import Retries
-from export_pipeline.storage.s3.place import Chain, Fixed, Place
+from export_pipeline.storage.s3.credentials import Chain, Fixed
+from export_pipeline.storage.s3.place import Place
 from export_pipeline.storage.s3.signing import (
     UNSIGNED_PAYLOAD,
     Keys,

@@ -1,20 +1,19 @@
-"""Where a bucket is and with which credentials it is used, found by botocore's own rules."""
+"""Where a bucket is, found by botocore's own rules."""
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from io import BytesIO
 
 import botocore.session
 from botocore import UNSIGNED
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
-from botocore.credentials import Credentials, RefreshableCredentials
 from botocore.exceptions import BotoCoreError, InvalidRegionError, ProfileNotFound
 from urllib3.response import HTTPResponse
 
-from export_pipeline.errors import AccessDenied, ConfigError
+from export_pipeline.errors import ConfigError
+from export_pipeline.storage.s3.credentials import Chain, Fixed
 from export_pipeline.storage.s3.options import S3Options
 from export_pipeline.storage.s3.signing import Keys
 
@@ -35,99 +34,6 @@ class Place:
     bucket: str
     url: str
     region: str
-
-
-class Chain:
-    """Credentials from botocore's default chain, looked for at the first use.
-
-    Args:
-        session: already on the right profile.
-    """
-
-    def __init__(self, session: botocore.session.Session) -> None:
-        self._session = session
-        self._lock = threading.Lock()
-
-    @property
-    def is_at_hand(self) -> bool:
-        """Whether `keys` needs no look at files or the network."""
-        if "_found" not in self.__dict__:
-            return False
-        found = self._found
-        return not (isinstance(found, RefreshableCredentials) and found.refresh_needed())
-
-    @property
-    def signs(self) -> bool:
-        """Whether a signed URL's end can be told; taken for granted until they are looked for."""
-        found = self.__dict__.get("_found")
-        is_renewed = isinstance(found, RefreshableCredentials)
-        return found is None or is_renewed or found.token is None
-
-    def keys(self) -> Keys:
-        """Return the keys as they are now, fetched anew if they end soon; may block.
-
-        Raises:
-            AccessDenied: there are none, or they cannot be renewed.
-        """
-        try:
-            with self._lock:
-                frozen = self._found.get_frozen_credentials()
-        except BotoCoreError as error:
-            raise AccessDenied(f"S3 credentials cannot be renewed: {error}") from error
-        return Keys(frozen.access_key, frozen.secret_key, frozen.token)
-
-    def outlast(self, seconds: float) -> bool | None:
-        """Whether the keys hold for so long; None if nobody knows when they end."""
-        found = self._found
-        if isinstance(found, RefreshableCredentials):
-            self.keys()
-            return not found.refresh_needed(refresh_in=seconds)
-        return True if found.token is None else None
-
-    @cached_property
-    def _found(self) -> Credentials:
-        try:
-            found = self._session.get_credentials()
-        except BotoCoreError as error:
-            raise AccessDenied(f"no S3 credentials: {error}") from error
-        if found is None:
-            raise AccessDenied(
-                "no S3 credentials: set EXPORT_S3_ACCESS_KEY_ID and EXPORT_S3_SECRET_ACCESS_KEY, or"
-                " give this machine a role, a profile or AWS_* variables"
-            )
-        return found
-
-
-class Fixed:
-    """Credentials that were set.
-
-    Args:
-        keys: what was set.
-        ends: seconds since the epoch; None for never, or for a session token: nobody knows.
-        now: seconds since the epoch.
-    """
-
-    is_at_hand = True
-
-    def __init__(self, keys: Keys, ends: float | None, now: Callable[[], float]) -> None:
-        self._keys = keys
-        self._ends = ends
-        self._now = now
-
-    @property
-    def signs(self) -> bool:
-        """Whether a signed URL's end can be told."""
-        return self.outlast(0) is not None
-
-    def keys(self) -> Keys:
-        """Return the keys."""
-        return self._keys
-
-    def outlast(self, seconds: float) -> bool | None:
-        """Whether the keys hold for so long; None if nobody knows when they end."""
-        if self._ends is not None:
-            return self._now() + seconds <= self._ends
-        return True if self._keys.session_token is None else None
 
 
 def find(bucket: str, options: S3Options, now: Callable[[], float]) -> tuple[Place, Chain | Fixed]:
@@ -179,7 +85,7 @@ def _place(
 
 def _credentials(options: S3Options, now: Callable[[], float]) -> Chain | Fixed:
     if options.access_key_id is None or options.secret_access_key is None:
-        return Chain(botocore.session.Session(profile=options.profile))
+        return Chain(options.profile, now)
     token = options.session_token
     keys = Keys(
         options.access_key_id,

@@ -1,29 +1,21 @@
 """The store on S3, Amazon's or compatible: create-only writes, checked, straight from vendors."""
 
 import base64
-import hashlib
 import math
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from urllib.parse import unquote_plus
 
-from export_pipeline.errors import (
-    AlreadyExists,
-    ConfigError,
-    NotFound,
-    StoreError,
-    StoreUnavailable,
-)
-from export_pipeline.storage.hashing import feed
+from export_pipeline.errors import ConfigError, NotFound, StoreError
 from export_pipeline.storage.keys import require_key, require_prefix
-from export_pipeline.storage.parts import Part, parted, split
-from export_pipeline.storage.retries import MaybeOurs
+from export_pipeline.storage.parts import parted
 from export_pipeline.storage.s3 import multipart, versions
-from export_pipeline.storage.s3.client import CHECKSUM, S3Client
+from export_pipeline.storage.s3.client import S3Client
+from export_pipeline.storage.s3.credentials import Chain, Fixed
 from export_pipeline.storage.s3.lock import lock_headers
+from export_pipeline.storage.s3.objects import Headers, Objects
 from export_pipeline.storage.s3.options import LENT_OWN, S3Options
-from export_pipeline.storage.s3.place import Chain, Fixed
 from export_pipeline.storage.s3.reading import read
 from export_pipeline.storage.s3.signing import MAX_URL_SECONDS, Signer
 from export_pipeline.storage.store import Capabilities, StoredObject, StoredVersion, UploadTarget
@@ -31,7 +23,6 @@ from export_pipeline.storage.xml import parse, text
 
 CHECKSUMS = ("sha256", "crc64nvme", "crc32c", "crc32", "sha1")
 """The checksums that S3 may keep of an object, ours first."""
-_ASK_CHECKSUM = {"x-amz-checksum-mode": "ENABLED"}
 _TYPE = "content-type"
 _SHORTER_ORDERS = "lower EXPORT_ORDER_DEADLINE"
 _SHORTER_LINKS = "ask for less time"
@@ -68,8 +59,7 @@ class S3Store:
         self._credentials = credentials
         self._signer = signer
         self._now = now
-        self._condition = multipart.CREATE_ONLY if options.create_only else {}
-        self._bucket_exists = False
+        self._objects = Objects(client, create_only=options.create_only)
         self.url = f"s3://{client.place.bucket}/{prefix}".rstrip("/")
 
     @property
@@ -93,17 +83,15 @@ class S3Store:
         name = self._name(key)
         headers = self._headers(key, content_type)
         async with parted(chunks, multipart.PART_BYTES) as (whole, parts):
-            await self._look_first(key)
             if whole is not None:
-                stored = await self._put_whole(key, name, whole, headers)
+                found = await self._objects.put(name, whole, headers)
             else:
-                stored = await self._put_parts(key, name, parts, headers)
-        self._bucket_exists = True
-        return stored
+                found = await self._objects.put_parts(name, parts, headers)
+        return _described(key, found)
 
     async def stat(self, key: str) -> StoredObject | None:
         """See `Store.stat`."""
-        found = await self._head(self._name(key))
+        found = await self._objects.head(self._name(key))
         return _described(key, found) if found is not None else None
 
     async def open(self, key: str, *, offset: int = 0) -> AsyncIterator[bytes]:
@@ -114,7 +102,7 @@ class S3Store:
                 async for chunk in chunks:
                     yield chunk
         except NotFound:
-            await self._require_bucket(name)
+            await self._objects.require_bucket(name)
             raise NotFound(f"there is no {key!r} in {self.url}") from None
 
     async def list(self, prefix: str = "") -> AsyncIterator[StoredObject]:
@@ -143,32 +131,17 @@ class S3Store:
                 return
 
     async def copy(self, source: str, target: str) -> StoredObject:
-        """See `Store.copy`; as an upload in parts, since only that is create-only everywhere."""
+        """See `Store.copy`."""
         origin, name = self._name(source), self._name(target)
-        found = await self._head(origin)
+        found = await self._objects.head(origin)
         if found is None:
             raise NotFound(f"there is no {source!r} in {self.url} to copy to {target!r}")
-        await self._look_first(target)
-        headers = self._headers(target, found.get("content-type"))
-        size = int(found["content-length"])
-        if not size:
-            return await self._put_whole(target, name, _EMPTY, headers)
-        async with multipart.begun(self._client, name, headers, checked=False) as upload:
-            sent = await multipart.copy_all(
-                self._client, origin, name, upload, size=size, etag=found["etag"]
-            )
-            try:
-                await multipart.complete(self._client, name, upload, sent, self._condition)
-            except MaybeOurs:
-                await self._require_copy(target, origin, size)
-        return await self._as_written(target, name, size)
+        headers = self._headers(target, found.get(_TYPE))
+        return _described(target, await self._objects.copy(origin, found, name, headers))
 
     async def delete(self, key: str) -> None:
         """See `Store.delete`."""
-        try:
-            await self._client.call("DeleteObject", "DELETE", self._name(key))
-        except NotFound:
-            return
+        await self._objects.delete(self._name(key))
 
     def sign_upload(self, key: str, *, seconds: float, typed: bool = True) -> UploadTarget | None:
         """See `Store.sign_upload`; what is set for every object is signed and handed out.
@@ -269,133 +242,12 @@ class S3Store:
             self._credentials.keys(), verb, url, headers, max(1, math.ceil(seconds))
         )
 
-    async def _look_first(self, key: str) -> None:
-        if not self._options.create_only and await self.stat(key) is not None:
-            raise self._taken(key)
 
-    def _taken(self, key: str) -> AlreadyExists:
-        return AlreadyExists(f"{key!r} is in {self.url} already; it was left as it is")
-
-    async def _put_whole(
-        self, key: str, name: str, part: Part, headers: Mapping[str, str]
-    ) -> StoredObject:
-        checksum = base64.b64encode(part.sha256).decode()
-        try:
-            answer = await self._client.call(
-                "PutObject",
-                "PUT",
-                name,
-                headers={**headers, **self._condition, CHECKSUM: checksum},
-                body=part,
-            )
-        except MaybeOurs:
-            return await self._ours_after_all(key, name, part.size, checksum)
-        stored = _described(key, {**answer.headers, "content-length": str(part.size)})
-        if answer.headers.get(CHECKSUM) != checksum:
-            await self._read_back(key, [part])
-        return stored
-
-    async def _put_parts(
-        self, key: str, name: str, parts: AsyncIterator[Part], headers: Mapping[str, str]
-    ) -> StoredObject:
-        async with multipart.begun(self._client, name, headers, checked=True) as upload:
-            sent, known = await multipart.send_all(self._client, name, upload, parts)
-            size = sum(part.size for part in known)
-            try:
-                await multipart.complete(self._client, name, upload, sent, self._condition)
-            except MaybeOurs:
-                return await self._ours_after_all(key, name, size, multipart.composite(known))
-        stored = await self._as_written(key, name, size)
-        if not all(one.is_checked for one in sent):
-            await self._read_back(key, known)
-        return stored
-
-    async def _ours_after_all(self, key: str, name: str, size: int, checksum: str) -> StoredObject:
-        """Describe an object that an earlier try of ours made.
-
-        Raises:
-            AlreadyExists: it is not ours, or cannot be told from another's.
-            StoreUnavailable: it is gone again.
-        """
-        found = await self._head(name)
-        if found is None:
-            raise StoreUnavailable(f"{self.url}: {name!r} was refused as taken and is not there")
-        is_ours = found.get(CHECKSUM) == checksum
-        if is_ours and int(found["content-length"]) == size:
-            return _described(key, found)
-        raise self._taken(key)
-
-    async def _require_copy(self, target: str, origin: str, size: int) -> None:
-        """Make sure that an earlier try of ours made the object, by its bytes.
-
-        No checksum would do: the store makes its own of the parts, and need not tell it.
-
-        Raises:
-            AlreadyExists: it is another's.
-            StoreUnavailable: it is gone again.
-        """
-        name = self._name(target)
-        found = await self._head(name)
-        if found is None:
-            raise StoreUnavailable(f"{self.url}: {name!r} was refused as taken and is not there")
-        is_whole = int(found["content-length"]) == size
-        if not is_whole or await self._sha256(name) != await self._sha256(origin):
-            raise self._taken(target)
-
-    async def _sha256(self, name: str) -> bytes:
-        digest = hashlib.sha256()
-        async with aclosing(read(self._client, name, 0)) as chunks:
-            async for chunk in chunks:
-                await feed(digest, [chunk])
-        return digest.digest()
-
-    async def _as_written(self, key: str, name: str, size: int) -> StoredObject:
-        stored = await self.stat(key)
-        if stored is None or stored.size != size:
-            await self.delete(key)
-            raise StoreUnavailable(f"{self.url}: {name!r} was written and is not there whole")
-        return stored
-
-    async def _read_back(self, key: str, parts: Sequence[Part]) -> None:
-        """Compare what the store gives back with what was sent, where it checked nothing itself."""
-        chunks = read(self._client, self._name(key), 0)
-        async with aclosing(split(chunks, multipart.PART_BYTES)) as found:
-            digests = [part.sha256 async for part in found]
-        if digests != [part.sha256 for part in parts]:
-            await self.delete(key)
-            raise StoreUnavailable(f"{self.url}: {key!r} was stored with other bytes; now deleted")
-
-    async def _head(self, name: str) -> Mapping[str, str] | None:
-        try:
-            answer = await self._client.call("HeadObject", "HEAD", name, headers=_ASK_CHECKSUM)
-        except NotFound:
-            await self._require_bucket(name)
-            return None
-        except StoreUnavailable:
-            raise
-        except StoreError:
-            # The answer to a HEAD has no body and so no reason; that to a GET has.
-            await self._client.call("GetObject", "GET", name, headers={"range": "bytes=0-0"})
-            raise
-        self._bucket_exists = True
-        return answer.headers
-
-    async def _require_bucket(self, name: str) -> None:
-        """Tell a missing bucket from a missing object, which a HEAD does not, once."""
-        if not self._bucket_exists:
-            query = {"list-type": "2", "max-keys": "1", "prefix": name}
-            await self._client.call("ListObjectsV2", "GET", "", query=query)
-            self._bucket_exists = True
-
-
-_EMPTY = Part((), 0, hashlib.sha256().digest())
-
-
-def _described(key: str, headers: Mapping[str, str]) -> StoredObject:
+def _described(key: str, headers: Headers) -> StoredObject:
     return StoredObject(key, int(headers["content-length"]), _checksum(headers))
 
 
-def _checksum(headers: Mapping[str, str]) -> str | None:
+def _checksum(headers: Headers) -> str | None:
     for name in CHECKSUMS:
         if value := headers.get(f"x-amz-checksum-{name}"):
             return f"{name}:{_hexadecimal(value)}"

@@ -50,6 +50,11 @@ _LACKS_CREATE_ONLY = (
     "the store refuses `If-None-Match`, by which nothing is overwritten: set"
     " EXPORT_S3_CREATE_ONLY=false"
 )
+_NO_ACLS = "the bucket's owner owns every object: unset EXPORT_S3_ACL"
+_NO_KMS = "the key does not encrypt or decrypt: check EXPORT_S3_KMS_KEY_ID"
+_UNKNOWN = "the store does not know what an EXPORT_S3_ variable asks of it: unset that"
+_PUT_AWAY = {"InvalidObjectState", "ObjectNotInActiveTierError"}
+"""Of an object that a lifecycle rule moved to where it must be fetched back from."""
 _LISTS = {"ListObjectsV2": "s3:ListBucket", "ListObjectVersions": "s3:ListBucketVersions"}
 _SERVER_ERRORS = HTTPStatus.INTERNAL_SERVER_ERROR
 
@@ -67,10 +72,12 @@ def explain(answer: Answer, place: Place, action: str, key: str) -> StoreError:
     """
     body = parse(answer.body)
     code = text(body, "Code")
+    told = _told(answer, body, code)
     kind, words = (
         _wrongly_set_up(answer, body, code, place)
-        or _refused(answer, code, action, f"{place.bucket}/{key}")
-        or _failed(answer, body, code)
+        or _unsuited(answer, code, told)
+        or _refused(answer, code, action, f"{_grant(action, f'{place.bucket}/{key}')}: {told}")
+        or _failed(answer, code, told)
     )
     where = f"{action} of {key!r} in bucket {place.bucket!r} at {place.url}"
     return patient(kind(f"{where}: {words}"), answer)
@@ -93,40 +100,60 @@ def _wrongly_set_up(
     return None
 
 
+def _unsuited(answer: Answer, code: str, told: str) -> Reason | None:
+    """Tell what an option of ours, or a rule of the bucket's, makes impossible."""
+    if code in _PUT_AWAY:
+        where = "it is in an archive storage class, such as Glacier"
+        return StoreError, f"{where}: restore it to read it: {told}"
+    if code == "AccessControlListNotSupported":
+        return StoreError, f"{_NO_ACLS}: {told}"
+    if code.startswith("KMS."):
+        return StoreError, f"{_NO_KMS}: {told}"
+    if answer.status == HTTPStatus.NOT_IMPLEMENTED:
+        return StoreError, f"{_UNKNOWN}: {told}"
+    return None
+
+
 def _refuses_condition(answer: Answer, body: ET.Element | None) -> bool:
     said = f"{text(body, 'Header')} {text(body, 'Message')}".lower()
     is_refused = answer.status in {HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_IMPLEMENTED}
     return is_refused and "if-none-match" in said
 
 
-def _refused(answer: Answer, code: str, action: str, path: str) -> Reason | None:
+def _refused(answer: Answer, code: str, action: str, grant: str) -> Reason | None:
     if answer.status == HTTPStatus.PRECONDITION_FAILED and action == "UploadPartCopy":
         return StoreError, "what is copied was replaced by another object meanwhile"
     if answer.status == HTTPStatus.PRECONDITION_FAILED:
         return AlreadyExists, "there is an object already; it was left as it is"
     if answer.status == HTTPStatus.FORBIDDEN and code not in _FULL | _TRANSIENT:
-        return AccessDenied, f"access denied: {_grant(action, path)}"
+        return AccessDenied, f"access denied: {grant}"
     if answer.status == HTTPStatus.NOT_FOUND:
         what = "upload any more" if code == "NoSuchUpload" else "object"
         return NotFound, f"there is no such {what}"
     return None
 
 
-def _failed(answer: Answer, body: ET.Element | None, code: str) -> Reason:
-    told = text(body, "Message") or "no reason given"
-    request_id = answer.headers.get("x-amz-request-id", "none")
-    words = f"{code or 'HTTP'} {answer.status}: {told} (request id {request_id})"
+def _failed(answer: Answer, code: str, told: str) -> Reason:
     if code in _FULL or answer.status == HTTPStatus.INSUFFICIENT_STORAGE:
-        return StoreFull, f"there is no room left: {words}"
+        return StoreFull, f"there is no room left: {told}"
     is_busy = answer.status == HTTPStatus.TOO_MANY_REQUESTS or answer.status >= _SERVER_ERRORS
-    return (Busy if is_busy or code in _TRANSIENT else StoreError), words
+    return (Busy if is_busy or code in _TRANSIENT else StoreError), told
+
+
+def _told(answer: Answer, body: ET.Element | None, code: str) -> str:
+    message = text(body, "Message") or "no reason given"
+    request_id = answer.headers.get("x-amz-request-id", "none")
+    return f"{code or 'HTTP'} {answer.status}: {message} (request id {request_id})"
 
 
 def _grant(action: str, path: str) -> str:
     if action in _LISTS:
         return f"grant {_LISTS[action]} on arn:aws:s3:::{path.partition('/')[0]}"
     reading = "s3:GetObject, and s3:ListBucket so that absent objects are told apart"
-    writing = "s3:PutObject (s3:PutObjectAcl, s3:PutObjectTagging, kms:GenerateDataKey if set)"
+    writing = (
+        "s3:PutObject (s3:PutObjectAcl and s3:PutObjectTagging if set; kms:GenerateDataKey and"
+        " kms:Decrypt with a KMS key)"
+    )
     needed = {
         "GetObject": reading,
         "HeadObject": reading,

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import asyncssh
 
+from export_pipeline.errors import ConfigError, StoreError
 from export_pipeline.storage.sftp.place import Login, Place
 from export_pipeline.storage.sftp.trust import Handshake, Trust
 from export_pipeline.storage.sftp.words import explain_login
@@ -115,8 +116,7 @@ class Connections:
         """Return this loop's link. All who ask while it is made share it, or its failure.
 
         Raises:
-            StoreError: there is no connection, see `explain_login`.
-            ConfigError: a key cannot be read.
+            StoreError: there is no connection, see `explain_login`; or a key cannot be read.
         """
         loop = asyncio.get_running_loop()
         opening = self._links.get(loop)
@@ -136,8 +136,12 @@ class Connections:
         return await anext(holder)
 
     async def _hold(self) -> AsyncGenerator[Link, None]:
-        seen = Handshake(await asyncio.to_thread(self._trust.known))
-        login = await asyncio.to_thread(self._login.arguments)
+        try:
+            seen = Handshake(await asyncio.to_thread(self._trust.known))
+            login = await asyncio.to_thread(self._login.arguments)
+        except ConfigError as error:
+            # Found as late as this, it is the end of one call and not of the whole program.
+            raise StoreError(str(error)) from None
         try:
             async with asyncssh.connect(
                 self._place.host,

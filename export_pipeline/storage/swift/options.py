@@ -3,11 +3,10 @@
 import re
 from collections.abc import Mapping
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, SecretStr, model_validator
 
-from export_pipeline.storage.options import StoreOptions, variable
+from export_pipeline.storage.options import StoreOptions, split_url, variable
 
 DEFAULT_DOMAIN = "Default"
 """The domain of what was made with Keystone v2, which had none (Keystone: "Identity concepts")."""
@@ -33,7 +32,7 @@ _LENT_DOMAIN = (
 
 def _auth_url(url: str) -> str:
     """Leave the version out, as CloudConvert wants it."""
-    parts = urlsplit(url)
+    parts = split_url(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("write it as https://host:5000 or https://host/identity")
     if parts.username is not None or parts.query or parts.fragment:

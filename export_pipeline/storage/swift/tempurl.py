@@ -75,13 +75,21 @@ class TempUrls:
         try:
             async with asyncio.timeout(WAIT_SECONDS):
                 login = await self._keystone.login()
-                url = f"{login.url.partition(_VERSION)[0]}/info"
-                answer = await self._http.send("GET", url, {})
+                answer = await self._http.send("GET", info_url(login.url), {})
         except TimeoutError:
             raise StoreUnavailable(
                 f"Keystone and Swift did not answer in {WAIT_SECONDS:g} seconds: no URL was signed"
             ) from None
         return Ground(login.public_url, choose_digest(_read_info(answer), login.url))
+
+
+def info_url(account: str) -> str:
+    """Return where a cluster says what it can do (Swift: "Discoverability").
+
+    Args:
+        account: the account's URL; Ceph's ends with the version.
+    """
+    return f"{f'{account}/'.partition(_VERSION)[0]}/info"
 
 
 def _read_info(answer: Answer) -> Mapping[str, Any] | None:

@@ -17,10 +17,8 @@ from export_pipeline_tests.servers.azurite import (
     running_azurite,
 )
 from export_pipeline_tests.servers.certificate import new_certificate
-from export_pipeline_tests.servers.faults import FaultProxy, Gate, running_fault_proxy
 from export_pipeline_tests.servers.identity import Identity, running_identity
-from export_pipeline_tests.servers.receiver import running
-from export_pipeline_tests.storage.azure.faults import BLOCK_BYTES
+from export_pipeline_tests.storage.azure.faults import BLOCK_BYTES, AzureUpstream
 
 LEFT_OPEN = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 """For tests by TLS: Python before 3.12.8 (pull 118960) never ends a connection closed twice,
@@ -65,21 +63,9 @@ def identity(monkeypatch: pytest.MonkeyPatch) -> Iterator[Identity]:
 
 
 @pytest.fixture
-def proxy(azurite: Azurite) -> Iterator[FaultProxy]:
-    with running_fault_proxy(azurite.url) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-def gate(azurite: Azurite) -> Iterator[tuple[Gate, str]]:
-    gate = Gate(azurite.url)
-    with running(gate) as url:
-        yield gate, url
-
-
-@pytest.fixture
-def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+def upstream(azurite: Azurite, container: str, monkeypatch: pytest.MonkeyPatch) -> AzureUpstream:
     monkeypatch.setattr(blocks, "BLOCK_BYTES", BLOCK_BYTES)
+    return AzureUpstream(azurite, container)
 
 
 def opened(container: str, variables: dict[str, str]) -> AzureStore:

@@ -1,45 +1,44 @@
-"""Azurite behind a proxy that breaks connections or a gate that answers in its place."""
+"""Azurite behind a proxy that breaks connections, or behind a gate that answers in its place."""
 
-import asyncio
-import os
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from export_pipeline.storage.azure.open import open_store
 from export_pipeline.storage.azure.store import AzureStore
 from export_pipeline.storage.http import Http
 from export_pipeline_tests.servers.azurite import ACCOUNT, Azurite
+from export_pipeline_tests.storage.upstream import PATIENT_SECONDS, Sleep, at_once
 
 BLOCK_BYTES = 1024**2
-DATA = os.urandom(BLOCK_BYTES * 7 // 2)
-BUSY = b"<Error><Code>ServerBusy</Code><Message>Slow down.\nTime:now</Message></Error>"
-BLOB = f"/{ACCOUNT}/{{}}/p/{{}}"
-FAULTS = [
-    {"cut_upload_at": 1},
-    {"cut_upload_at": 500_000},
-    {"cut_answer_at": 0},
-    {"reset": True},
-    {"stall_upload_at": 200_000},
-]
 
 
-class Pauses:
-    """Does not wait, and remembers for how long it would have."""
+@dataclass(frozen=True)
+class AzureUpstream:
+    """See `Upstream`."""
 
-    def __init__(self) -> None:
-        self.seconds: list[float] = []
+    server: Azurite
+    container: str
 
-    async def __call__(self, seconds: float) -> None:
-        self.seconds.append(seconds)
-        await asyncio.sleep(0)
+    @property
+    def url(self) -> str:
+        return self.server.url
 
+    def store(
+        self, url: str, *, stall_seconds: float = PATIENT_SECONDS, sleep: Sleep = at_once
+    ) -> AzureStore:
+        variables = self.server.variables() | {"EXPORT_AZURE_ENDPOINT": f"{url}/{ACCOUNT}"}
+        parts = urlsplit(f"az://{ACCOUNT}/{self.container}/p")
+        return open_store(parts, variables, http=Http(stall_seconds), sleep=sleep)
 
-def through(
-    url: str,
-    azurite: Azurite,
-    container: str,
-    stall_seconds: float = 60.0,
-    sleep: Pauses | None = None,
-) -> AzureStore:
-    variables = azurite.variables() | {"EXPORT_AZURE_ENDPOINT": f"{url}/{ACCOUNT}"}
-    parts = urlsplit(f"az://{ACCOUNT}/{container}/p")
-    return open_store(parts, variables, http=Http(stall_seconds), sleep=sleep or Pauses())
+    def write(self, key: str, data: bytes) -> None:
+        blob = self.server.client.get_blob_client(self.container, f"p/{key}")
+        blob.upload_blob(data, overwrite=True)
+
+    def unfinished(self) -> list[str]:
+        found = self.server.client.get_container_client(self.container)
+        everything = {blob.name for blob in found.list_blobs(include=["uncommittedblobs"])}
+        return sorted(everything - {blob.name for blob in found.list_blobs()})
+
+    def path(self, key: str) -> str:
+        """The path of a blob's URL."""
+        return f"/{ACCOUNT}/{self.container}/p/{key}"

@@ -66,7 +66,7 @@ def test_no_url_outlives_a_user_delegation_key(store: AzureStore, identity: Iden
 
 
 def test_a_token_is_waited_for_beside_the_event_loop(store: AzureStore, identity: Identity) -> None:
-    identity.delay_seconds = 0.5
+    identity.delay_seconds = 1.5
 
     async def scenario() -> None:
         ticks = 0
@@ -84,7 +84,7 @@ def test_a_first_signature_holds_up_the_event_loop_for_a_bounded_time(
     store: AzureStore, identity: Identity, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ahead, "WAIT_SECONDS", 0.1)
-    identity.delay_seconds = 0.5
+    identity.delay_seconds = 1.5
     with pytest.raises(StoreUnavailable, match=r"did not come within 0\.1 seconds: try again"):
         store.sign_upload("a", seconds=60)
     monkeypatch.setattr(ahead, "WAIT_SECONDS", 10.0)

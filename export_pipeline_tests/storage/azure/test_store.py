@@ -1,8 +1,7 @@
 import asyncio
 import base64
 import os
-import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from urllib.parse import parse_qs
 
 import aiohttp
@@ -25,7 +24,6 @@ from export_pipeline_tests.servers.receiver import running
 from export_pipeline_tests.storage.azure.conftest import LEFT_OPEN, opened
 from export_pipeline_tests.storage.conformance import (
     StoreConformance,
-    broken_off,
     chunked,
     keys,
     put,
@@ -118,37 +116,6 @@ def test_of_writers_of_one_large_blob_one_wins_and_the_blob_is_not_mixed(
         assert await read(store, "contested") == bodies[won[0]]
 
     asyncio.run(scenario())
-
-
-def test_blocks_of_a_writer_that_broke_off_are_no_blob_and_are_gone_with_the_next(
-    store: AzureStore, azurite: Azurite, container: str, small_blocks: bytes
-) -> None:
-    blob = azurite.client.get_blob_client(container, "my archive/broken")
-
-    async def endless(begun: asyncio.Event) -> AsyncIterator[bytes]:
-        yield small_blocks
-        begun.set()
-        await asyncio.Event().wait()
-
-    async def scenario() -> None:
-        with pytest.raises(ConnectionResetError):
-            await store.put("broken", broken_off(small_blocks))
-        begun = asyncio.Event()
-        writing = asyncio.create_task(store.put("broken", endless(begun)))
-        await begun.wait()
-        await asyncio.sleep(0.2)
-        writing.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await writing
-        assert blob.get_block_list("uncommitted")[1]
-        assert await store.stat("broken") is None
-        assert await keys(store) == []
-        assert await store.sweep(0, now=time.time() + 1) == 0
-        await put(store, "broken", b"whole")
-        assert await read(store, "broken") == b"whole"
-
-    asyncio.run(scenario())
-    assert blob.get_block_list("uncommitted")[1] == []
 
 
 def test_a_stream_over_the_most_blocks_is_refused_in_words(

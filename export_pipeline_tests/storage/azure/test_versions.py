@@ -36,14 +36,14 @@ def answering(
 
     async def call(
         _: AzureClient,
-        action: str,
+        _action: str,
         verb: str,
         name: str,
         *,
         query: Mapping[str, str],
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        if action == "DeleteBlob":
+        if verb == "DELETE":
             noted.append((name, dict(query)))
             return Answer(202, {}, b"")
         return Answer(200, {}, pages.pop(0) if len(pages) > 1 else pages[0])

@@ -5,11 +5,9 @@ import pytest
 from export_pipeline.storage.gcs import session
 from export_pipeline.storage.gcs.store import GcsStore
 from export_pipeline.storage.open import open_store
-from export_pipeline_tests.servers.faults import FaultProxy, Gate, running_fault_proxy
 from export_pipeline_tests.servers.gcs import Gcs
 from export_pipeline_tests.servers.google import Google
-from export_pipeline_tests.servers.receiver import running
-from export_pipeline_tests.storage.gcs.faults import PART_BYTES
+from export_pipeline_tests.storage.gcs.faults import PART_BYTES, GcsUpstream
 
 
 @pytest.fixture
@@ -34,21 +32,9 @@ def store(gcs: Gcs, bucket: str) -> GcsStore:
 
 
 @pytest.fixture
-def proxy(gcs: Gcs) -> Iterator[FaultProxy]:
-    with running_fault_proxy(gcs.url) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-def gate(gcs: Gcs) -> Iterator[tuple[Gate, str]]:
-    gate = Gate(gcs.url)
-    with running(gate) as url:
-        yield gate, url
-
-
-@pytest.fixture
-def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+def upstream(gcs: Gcs, bucket: str, monkeypatch: pytest.MonkeyPatch) -> GcsUpstream:
     monkeypatch.setattr(session, "PART_BYTES", PART_BYTES)
+    return GcsUpstream(gcs, bucket)
 
 
 @pytest.fixture

@@ -1,63 +1,14 @@
-"""Each answer that is no success: asked again, or told in words after one try."""
+"""Each answer that no other try mends, in words after the first; and what only Google has."""
 
 import asyncio
 
 import pytest
 
-from export_pipeline.errors import AccessDenied, StoreError, StoreFull, StoreUnavailable
-from export_pipeline.storage.retries import ATTEMPTS, LONGEST_RETRY_AFTER_SECONDS
-from export_pipeline_tests.servers.faults import Gate
-from export_pipeline_tests.servers.gcs import Gcs
+from export_pipeline.errors import AccessDenied, StoreError, StoreFull
+from export_pipeline_tests.servers.faults import Answer, Gate
 from export_pipeline_tests.storage.conformance import keys, put, read
-from export_pipeline_tests.storage.gcs.faults import Scripted, refused, through
-
-
-@pytest.mark.parametrize(
-    ("status", "reason"),
-    [
-        (408, "requestTimeout"),
-        (429, "rateLimitExceeded"),
-        (403, "userRateLimitExceeded"),
-        (500, "backendError"),
-        (503, "backendError"),
-    ],
-)
-def test_a_busy_server_is_asked_again(
-    gate: tuple[Gate, str], gcs: Gcs, bucket: str, status: int, reason: str
-) -> None:
-    app, url = gate
-    store = through(url, gcs, bucket)
-    app.answers = [refused(status, reason)] * (ATTEMPTS - 1)
-    asyncio.run(put(store, "a", b"x"))
-    assert len(app.requests) == ATTEMPTS
-    app.answers = [refused(status, reason)] * ATTEMPTS
-    with pytest.raises(StoreUnavailable, match=rf"'p/b'.*{reason} {status}: Told\."):
-        asyncio.run(put(store, "b"))
-    assert asyncio.run(keys(store)) == ["a"]
-
-
-def test_a_store_that_says_how_long_to_wait_is_left_alone_for_so_long(
-    gate: tuple[Gate, str], gcs: Gcs, bucket: str
-) -> None:
-    app, url = gate
-    slept: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        slept.append(seconds)
-
-    store = through(url, gcs, bucket, sleep=sleep)
-    app.answers = [
-        refused(429, "rateLimitExceeded", retry_after="7"),
-        refused(503, "backendError", retry_after="Sun, 22 Nov 2026 00:00:00 GMT"),
-    ]
-    asyncio.run(put(store, "a"))
-    assert slept[0] == 7.0
-    assert slept[1] < 7.0
-    too_long = f"{LONGEST_RETRY_AFTER_SECONDS + 1:.0f}"
-    app.answers = [refused(503, "backendError", retry_after=too_long)]
-    with pytest.raises(StoreUnavailable, match="backendError 503"):
-        asyncio.run(put(store, "b"))
-    assert len(slept) == 2
+from export_pipeline_tests.storage.gcs.faults import GcsUpstream, refused
+from export_pipeline_tests.storage.http_fault_conformance import require_told_after_one_try
 
 
 @pytest.mark.parametrize(
@@ -78,28 +29,21 @@ def test_a_store_that_says_how_long_to_wait_is_left_alone_for_so_long(
     ],
 )
 def test_an_error_that_will_not_go_away_is_told_in_words_after_one_try(
-    gate: tuple[Gate, str],
-    gcs: Gcs,
-    bucket: str,
-    answer: Scripted,
+    upstream: GcsUpstream,
+    gate: Gate,
+    answer: Answer,
     error: type[StoreError],
     words: str,
 ) -> None:
-    app, url = gate
-    store = through(url, gcs, bucket)
-    for call in (lambda: put(store, "a"), lambda: read(store, "a"), lambda: keys(store)):
-        app.answers, app.requests = [answer], []
-        with pytest.raises(error, match=words) as told:
-            asyncio.run(call())
-        assert not told.value.transient
-        assert len(app.requests) == 1
+    store = upstream.store(gate.url)
+    calls = [lambda: put(store, "a"), lambda: read(store, "a"), lambda: keys(store)]
+    require_told_after_one_try(gate, calls, answer, error, words)
 
 
 def test_a_success_that_makes_no_sense_is_an_error_in_words(
-    gate: tuple[Gate, str], gcs: Gcs, bucket: str
+    upstream: GcsUpstream, gate: Gate
 ) -> None:
-    app, url = gate
-    store = through(url, gcs, bucket)
+    store = upstream.store(gate.url)
     for body in (b"<html>a proxy</html>", b"[]", b'{"name": 1}'):
         for call in (
             lambda: put(store, "a"),
@@ -107,17 +51,14 @@ def test_a_success_that_makes_no_sense_is_an_error_in_words(
             lambda: keys(store),
             lambda: store.copy("a", "b"),
         ):
-            app.answers = [(200, {}, body)]
+            gate.answers = [(200, {}, body)]
             with pytest.raises(StoreError, match="cannot be read"):
                 asyncio.run(call())
 
 
-def test_a_copy_of_several_calls_is_followed_to_its_end(
-    gate: tuple[Gate, str], gcs: Gcs, bucket: str
-) -> None:
-    app, url = gate
-    store = through(url, gcs, bucket)
+def test_a_copy_of_several_calls_is_followed_to_its_end(upstream: GcsUpstream, gate: Gate) -> None:
+    store = upstream.store(gate.url)
     asyncio.run(put(store, "source", b"bytes"))
-    app.answers = [(200, {}, b'{"done": false, "rewriteToken": "a/+b"}')]
+    gate.answers = [(200, {}, b'{"done": false, "rewriteToken": "a/+b"}')]
     assert asyncio.run(store.copy("source", "target")).size == 5
     assert asyncio.run(read(store, "target")) == b"bytes"

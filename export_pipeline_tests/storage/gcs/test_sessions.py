@@ -6,40 +6,39 @@ import pytest
 
 from export_pipeline.errors import AlreadyExists, StoreError, StoreUnavailable
 from export_pipeline.storage.retries import ATTEMPTS
-from export_pipeline_tests.servers.faults import FaultProxy, Gate
-from export_pipeline_tests.servers.gcs import Gcs
+from export_pipeline_tests.servers.faults import Fate, Gate
 from export_pipeline_tests.servers.gcs_uploads import GRANULE_BYTES
 from export_pipeline_tests.servers.receiver import running
 from export_pipeline_tests.storage.conformance import chunked, keys, read
+from export_pipeline_tests.storage.fault_conformance import LARGE
 from export_pipeline_tests.storage.gcs.faults import (
-    DATA,
     PART_BYTES,
     Cutting,
+    GcsUpstream,
     during,
     refused,
-    through,
 )
 
-pytestmark = pytest.mark.usefixtures("small_parts")
+SENT = [Fate.PASSED] * 3
+"""The begin of an upload and all parts but its last."""
 
 
 def test_an_upload_that_is_cut_again_and_again_gets_through_as_long_as_each_try_brings_it_on(
-    proxy: FaultProxy, gcs: Gcs, bucket: str
+    upstream: GcsUpstream,
 ) -> None:
-    store = through(proxy.url, gcs, bucket)
-    proxy.cut_upload_at, proxy.times = 1_500_000, 1_000
-    asyncio.run(store.put("large", chunked(DATA)))
-    assert proxy.hits > ATTEMPTS
-    proxy.times = 0
-    assert asyncio.run(read(store, "large")) == DATA
+    cutting = Cutting(upstream.server.gate, 600_000, times=ATTEMPTS + 2)
+    with running(cutting) as url:
+        asyncio.run(upstream.store(url).put("large", chunked(LARGE)))
+    assert cutting.times == 0
+    assert asyncio.run(read(upstream.store(upstream.url), "large")) == LARGE
 
 
 def test_after_a_cut_the_store_is_asked_how_far_it_got_and_sent_only_the_rest(
-    gcs: Gcs, bucket: str, ranges: list[str]
+    upstream: GcsUpstream, ranges: list[str]
 ) -> None:
-    with running(Cutting(gcs.gate, 3_000_000)) as url:
-        asyncio.run(through(url, gcs, bucket).put("large", chunked(DATA)))
-    kept, end, total = 3_000_000 // GRANULE_BYTES * GRANULE_BYTES, PART_BYTES - 1, len(DATA)
+    with running(Cutting(upstream.server.gate, 1_500_000)) as url:
+        asyncio.run(upstream.store(url).put("large", chunked(LARGE)))
+    kept, end, total = 1_500_000 // GRANULE_BYTES * GRANULE_BYTES, PART_BYTES - 1, len(LARGE)
     assert ranges == [
         f"bytes 0-{end}/*",
         "bytes */*",
@@ -47,73 +46,66 @@ def test_after_a_cut_the_store_is_asked_how_far_it_got_and_sent_only_the_rest(
         f"bytes {PART_BYTES}-{2 * PART_BYTES - 1}/*",
         f"bytes {2 * PART_BYTES}-{total - 1}/{total}",
     ]
-    assert asyncio.run(read(through(gcs.url, gcs, bucket), "large")) == DATA
+    assert asyncio.run(read(upstream.store(upstream.url), "large")) == LARGE
 
 
 def test_an_upload_that_the_store_dropped_is_transient(
-    gcs: Gcs, bucket: str, ranges: list[str]
+    upstream: GcsUpstream, ranges: list[str]
 ) -> None:
-    store = through(gcs.url, gcs, bucket)
-    dropped = during(ranges, gcs.gate.sessions.forget)
+    store = upstream.store(upstream.url)
+    dropped = during(ranges, upstream.server.gate.sessions.forget)
     with pytest.raises(StoreUnavailable, match="no such upload any more"):
         asyncio.run(store.put("large", dropped))
     assert asyncio.run(keys(store)) == []
 
 
 def test_an_upload_that_the_store_dropped_at_its_end_is_transient(
-    gate: tuple[Gate, str], gcs: Gcs, bucket: str
+    upstream: GcsUpstream, gate: Gate
 ) -> None:
-    app, url = gate
-    store = through(url, gcs, bucket)
-    app.answers = [None, None, None, refused(410, "gone")]
+    store = upstream.store(gate.url)
+    gate.answers = [*SENT, refused(410, "gone")]
     with pytest.raises(StoreUnavailable, match="'p/large' was sent and is not there"):
-        asyncio.run(store.put("large", chunked(DATA)))
+        asyncio.run(store.put("large", chunked(LARGE)))
     assert asyncio.run(keys(store)) == []
 
 
 @pytest.mark.parametrize("lost", [False, True])
 def test_an_object_that_appears_during_an_upload_is_left_as_it_is(
-    gate: tuple[Gate, str], gcs: Gcs, bucket: str, ranges: list[str], lost: bool
+    upstream: GcsUpstream, gate: Gate, ranges: list[str], lost: bool
 ) -> None:
-    app, url = gate
-    store = through(url, gcs, bucket)
-    app.answers = [None, None, None, refused(503, "backendError")] if lost else []
-    overtaken = during(ranges, lambda: gcs.write(bucket, "p/large", b"theirs"))
+    store = upstream.store(gate.url)
+    gate.answers = [*SENT, refused(503, "backendError")] if lost else []
+    overtaken = during(ranges, lambda: upstream.write("large", b"theirs"))
     with pytest.raises(AlreadyExists, match="large"):
         asyncio.run(store.put("large", overtaken))
     assert asyncio.run(read(store, "large")) == b"theirs"
 
 
 def test_an_empty_object_of_another_writer_is_never_taken_for_an_upload_that_just_began(
-    gate: tuple[Gate, str], gcs: Gcs, bucket: str
+    upstream: GcsUpstream, gate: Gate
 ) -> None:
-    app, url = gate
-    gcs.write(bucket, "p/large", b"")
-    app.answers = [refused(503, "backendError")]
+    upstream.write("large", b"")
+    gate.answers = [refused(503, "backendError")]
     with pytest.raises(AlreadyExists, match="large"):
-        asyncio.run(through(url, gcs, bucket).put("large", chunked(DATA)))
+        asyncio.run(upstream.store(gate.url).put("large", chunked(LARGE)))
 
 
-def test_the_right_to_write_an_upload_is_in_no_error(
-    gate: tuple[Gate, str], gcs: Gcs, bucket: str
-) -> None:
+def test_the_right_to_write_an_upload_is_in_no_error(upstream: GcsUpstream, gate: Gate) -> None:
     """The service's request id of a session is the secret part of its URL."""
-    app, url = gate
-    app.answers = [None, refused(400, "invalid", x_guploader_uploadid="secret-id")]
+    gate.answers = [Fate.PASSED, refused(400, "invalid", x_guploader_uploadid="secret-id")]
     with pytest.raises(StoreError, match=r"resumable upload of 'p/large'.*invalid 400") as told:
-        asyncio.run(through(url, gcs, bucket).put("large", chunked(DATA)))
+        asyncio.run(upstream.store(gate.url).put("large", chunked(LARGE)))
     assert "secret-id" not in str(told.value)
     assert "upload_id" not in str(told.value)
 
 
 def test_an_upload_goes_on_at_the_endpoint_that_was_set_and_nowhere_else(
-    gate: tuple[Gate, str], gcs: Gcs, bucket: str
+    upstream: GcsUpstream, gate: Gate
 ) -> None:
-    app, url = gate
-    app.answers = [
+    gate.answers = [
         (200, {"location": "https://elsewhere.example/steal?upload_id=1"}, b""),
         refused(400, "invalid"),
     ]
     with pytest.raises(StoreError, match="invalid 400"):
-        asyncio.run(through(url, gcs, bucket).put("large", chunked(DATA)))
-    assert app.requests[1] == "PUT /steal"
+        asyncio.run(upstream.store(gate.url).put("large", chunked(LARGE)))
+    assert gate.requests[1] == "PUT /steal"

@@ -2,7 +2,7 @@ import asyncio
 import gzip
 import json
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 
 import httpx
 import pytest
@@ -17,7 +17,6 @@ from export_pipeline_tests.servers.gcs import Gcs
 from export_pipeline_tests.servers.google import Google
 from export_pipeline_tests.storage.conformance import (
     StoreConformance,
-    broken_off,
     chunked,
     keys,
     put,
@@ -88,29 +87,6 @@ def test_a_content_type_is_kept_and_copied(store: GcsStore, gcs: Gcs, small_part
         assert gcs.describe(bucket, f"my archive/{key}")["contentType"] == "text/csv"
     kept = gcs.describe(bucket, "my archive/untyped")["contentType"]
     assert kept == "application/octet-stream"
-
-
-def test_an_upload_is_cancelled_when_the_stream_breaks_off_or_the_writer_is_cancelled(
-    store: GcsStore, gcs: Gcs, bucket: str, small_parts: bytes
-) -> None:
-    async def endless(begun: asyncio.Event) -> AsyncIterator[bytes]:
-        yield small_parts
-        begun.set()
-        await asyncio.Event().wait()
-
-    async def scenario() -> None:
-        with pytest.raises(ConnectionResetError):
-            await store.put("broken", broken_off(small_parts))
-        begun = asyncio.Event()
-        writing = asyncio.create_task(store.put("cancelled", endless(begun)))
-        await begun.wait()
-        writing.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await writing
-        assert await keys(store) == []
-
-    asyncio.run(scenario())
-    assert gcs.gate.sessions.under_way(bucket) == 0
 
 
 def test_hostile_keys_are_names_like_any_other(store: GcsStore) -> None:

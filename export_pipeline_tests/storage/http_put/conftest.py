@@ -6,6 +6,7 @@ from export_pipeline.storage.http_put.store import HttpPutStore
 from export_pipeline.storage.open import open_store
 from export_pipeline_tests.servers.nginx import Nginx
 from export_pipeline_tests.servers.web_target import WebTarget, running_web_target
+from export_pipeline_tests.storage.http_put.faults import WebUpstream
 
 
 @pytest.fixture(scope="session")
@@ -29,3 +30,8 @@ def opened(url: str, variables: dict[str, str]) -> HttpPutStore:
     store = open_store(f"{url}/my%20archive", variables)
     assert isinstance(store, HttpPutStore)
     return store
+
+
+@pytest.fixture
+def upstream(web: WebTarget) -> WebUpstream:
+    return WebUpstream(web, web.new_folder())

@@ -43,7 +43,8 @@ def test_scans_are_archived_listed_and_audited(
         inventory = await take_inventory(place.ledger, store)
         assert inventory == Inventory()
         catalog = await write_catalog(place.ledger, store, datetime.now(UTC), "run-1")
-        rows = [row async for batch in read_table(store, catalog.key) for row in batch.to_pylist()]
+        read = read_table(store, catalog.key, ["scan", "size"])
+        rows = [row async for batch in read for row in batch.to_pylist()]
         assert {row["scan"] for row in rows} == {HOSTILE, "scan-2"}
         assert None not in [row["size"] for row in rows]
 

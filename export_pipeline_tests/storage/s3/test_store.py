@@ -1,7 +1,6 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -14,7 +13,6 @@ from export_pipeline.storage.s3.store import S3Store
 from export_pipeline_tests.servers.seaweedfs import READER, SeaweedFS
 from export_pipeline_tests.storage.conformance import (
     StoreConformance,
-    broken_off,
     chunked,
     keys,
     put,
@@ -74,29 +72,6 @@ def test_a_stream_of_exactly_one_part_is_one_put(store: S3Store, small_parts: by
         assert await read(store, "one") == one
 
     asyncio.run(scenario())
-
-
-def test_parts_are_aborted_when_the_stream_breaks_off_or_the_writer_is_cancelled(
-    store: S3Store, seaweedfs: SeaweedFS, bucket: str, small_parts: bytes
-) -> None:
-    async def endless(begun: asyncio.Event) -> AsyncIterator[bytes]:
-        yield small_parts
-        begun.set()
-        await asyncio.Event().wait()
-
-    async def scenario() -> None:
-        with pytest.raises(ConnectionResetError):
-            await store.put("broken", broken_off(small_parts))
-        begun = asyncio.Event()
-        writing = asyncio.create_task(store.put("cancelled", endless(begun)))
-        await begun.wait()
-        writing.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await writing
-        assert await keys(store) == []
-
-    asyncio.run(scenario())
-    assert uploads(seaweedfs, bucket) == []
 
 
 def test_a_sweep_takes_what_crashed_writers_left_and_spares_running_uploads(

@@ -7,6 +7,7 @@ from export_pipeline.storage.open import open_store
 from export_pipeline.storage.sftp.store import SftpStore
 from export_pipeline_tests.servers.asyncssh_sftp import Faults, running_asyncssh
 from export_pipeline_tests.servers.sshd import SftpServer
+from export_pipeline_tests.storage.sftp.faults import SftpUpstream
 
 OPENSSH, ASYNCSSH = "openssh", "asyncssh"
 
@@ -38,3 +39,8 @@ def store(server: SftpServer, folder: Path) -> SftpStore:
     opened = open_store(server.url(folder), server.variables())
     assert isinstance(opened, SftpStore)
     return opened
+
+
+@pytest.fixture
+def upstream(server: SftpServer, folder: Path) -> SftpUpstream:
+    return SftpUpstream(server, folder)

@@ -7,35 +7,13 @@ from pathlib import Path
 import asyncssh
 import pytest
 
-from export_pipeline.errors import AlreadyExists, StoreError
+from export_pipeline.errors import StoreError
 from export_pipeline.storage.open import open_store
 from export_pipeline.storage.sftp.store import SftpStore
 from export_pipeline_tests.servers.asyncssh_sftp import Faults
 from export_pipeline_tests.servers.sshd import SftpServer
-from export_pipeline_tests.storage.conformance import LARGE, broken_off, keys, put
-from export_pipeline_tests.storage.sftp.drafts import DRAFTS, drafts, endless
-
-
-def test_drafts_are_removed_when_the_stream_breaks_off_or_the_writer_is_cancelled(
-    store: SftpStore, folder: Path
-) -> None:
-    async def scenario() -> None:
-        with pytest.raises(ConnectionResetError):
-            await store.put("broken", broken_off(LARGE))
-        begun = asyncio.Event()
-        writing = asyncio.create_task(store.put("cancelled", endless(folder, begun)))
-        await begun.wait()
-        writing.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await writing
-        await put(store, "taken")
-        with pytest.raises(AlreadyExists):
-            await put(store, "taken")
-        with pytest.raises(AlreadyExists):
-            await store.copy("taken", "taken")
-
-    asyncio.run(scenario())
-    assert drafts(folder) == []
+from export_pipeline_tests.storage.conformance import keys, put
+from export_pipeline_tests.storage.sftp.drafts import DRAFTS, drafts
 
 
 def test_a_sweep_takes_what_crashed_writers_left_and_spares_running_uploads(

@@ -5,11 +5,6 @@ import errno
 import os
 import shutil
 import subprocess
-import time
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
 import asyncssh
 import pytest
@@ -21,133 +16,55 @@ from export_pipeline.errors import (
     StoreFull,
     StoreUnavailable,
 )
-from export_pipeline.storage.sftp.open import open_store
 from export_pipeline.storage.sftp.store import SftpStore
+from export_pipeline.storage.store import Store
 from export_pipeline_tests.servers.asyncssh_sftp import Faults
-from export_pipeline_tests.servers.faults import FaultProxy, running_fault_proxy
+from export_pipeline_tests.servers.faults import FaultProxy
 from export_pipeline_tests.servers.sshd import SftpServer
-from export_pipeline_tests.storage.conformance import chunked, keys, put, read
-
-DATA = os.urandom(5_000_000)
-
-
-@pytest.fixture
-def proxy(server: SftpServer) -> Iterator[FaultProxy]:
-    with running_fault_proxy(f"tcp://localhost:{server.port}") as proxy:
-        yield proxy
-
-
-async def at_once(_: float) -> None:
-    await asyncio.sleep(0)
+from export_pipeline_tests.storage.conformance import chunked, keys, put
+from export_pipeline_tests.storage.fault_conformance import (
+    ALWAYS,
+    HOPELESS_SECONDS,
+    LARGE,
+    FaultConformance,
+)
+from export_pipeline_tests.storage.sftp.faults import SftpUpstream
 
 
-def through(
-    proxy: FaultProxy, server: SftpServer, folder: Path, stall_seconds: float = 60.0
-) -> SftpStore:
-    url = urlsplit(server.url(folder, urlsplit(proxy.url).port))
-    return open_store(url, server.variables(), stall_seconds=stall_seconds, sleep=at_once)
+class TestSftpFaults(FaultConformance):
+    """On OpenSSH's server, which is what an archive will meet, and on asyncssh's."""
+
+    def test_answers_that_are_cut_within_a_session_are_survived_and_transient(
+        self, upstream: SftpUpstream, proxy: FaultProxy, direct: Store, data: bytes
+    ) -> None:
+        store = upstream.store(proxy.url)
+        proxy.strike(ALWAYS, cut_answer_at=5_000)
+        with pytest.raises(StoreUnavailable, match=r"127\.0\.0\.1:\d+"):
+            asyncio.run(store.put("a/large", chunked(data)))
+        assert asyncio.run(keys(direct)) == []
+        proxy.strike(2, cut_answer_at=5_000)
+        asyncio.run(store.put("a/large", chunked(data)))
+        assert proxy.times == 0
+        assert (upstream.folder / "a/large").read_bytes() == data
 
 
-def direct(
-    running: tuple[SftpServer, Faults], stall_seconds: float = 60.0
-) -> tuple[SftpStore, Path, Faults]:
+def direct(running: tuple[SftpServer, Faults]) -> tuple[SftpUpstream, SftpStore, Faults]:
+    """A store that meets no faults but the server's own."""
     server, faults = running
-    folder = server.new_folder()
-    url = urlsplit(server.url(folder))
-    opened = open_store(url, server.variables(), stall_seconds=stall_seconds, sleep=at_once)
-    return opened, folder, faults
-
-
-def drafts(folder: Path) -> list[Path]:
-    return list((folder / ".unfinished").glob("*"))
-
-
-FAULTS = [
-    {"cut_upload_at": 1},
-    {"cut_upload_at": 1_000_000},
-    {"cut_answer_at": 0},
-    {"cut_answer_at": 5_000},
-    {"reset": True},
-    {"stall_upload_at": 200_000},
-]
-
-
-@pytest.mark.parametrize("fault", FAULTS, ids=str)
-def test_a_write_survives_two_faults_and_goes_on_where_it_was(
-    proxy: FaultProxy, server: SftpServer, folder: Path, fault: dict[str, Any]
-) -> None:
-    store = through(proxy, server, folder, 1.0 if "stall_upload_at" in fault else 60.0)
-    for name, value in fault.items():
-        setattr(proxy, name, value)
-    proxy.times = 2
-    stored = asyncio.run(store.put("a/large", chunked(DATA)))
-    assert proxy.hits == 2
-    assert stored.size == len(DATA)
-    assert (folder / "a/large").read_bytes() == DATA
-    assert drafts(folder) == []
-
-
-@pytest.mark.parametrize("fault", FAULTS, ids=str)
-def test_a_write_that_never_gets_through_is_transient_and_leaves_nothing_visible(
-    proxy: FaultProxy, server: SftpServer, folder: Path, fault: dict[str, Any]
-) -> None:
-    store = through(proxy, server, folder, 1.0 if "stall_upload_at" in fault else 60.0)
-    for name, value in fault.items():
-        setattr(proxy, name, value)
-    proxy.times = 1_000
-    with pytest.raises(StoreUnavailable, match=r"127\.0\.0\.1:\d+"):
-        asyncio.run(store.put("large", chunked(DATA)))
-    proxy.times = 0
-    assert asyncio.run(keys(store)) == []
-    asyncio.run(store.sweep(0, now=time.time() + 5))
-    assert drafts(folder) == []
-
-
-@pytest.mark.parametrize("offset", [0, 1_234_567])
-def test_a_read_goes_on_where_it_was_cut(
-    proxy: FaultProxy, server: SftpServer, folder: Path, offset: int
-) -> None:
-    (folder / "large").write_bytes(DATA)
-    (folder / "large").chmod(0o644)
-    store = through(proxy, server, folder)
-    proxy.cut_answer_at, proxy.times = 1_500_000, 3
-    assert asyncio.run(read(store, "large", offset)) == DATA[offset:]
-    assert proxy.hits == 3
-
-
-def test_a_read_never_joins_two_objects(
-    proxy: FaultProxy, server: SftpServer, folder: Path
-) -> None:
-    (folder / "large").write_bytes(DATA)
-    (folder / "large").chmod(0o644)
-    other = folder / "other"
-    other.write_bytes(DATA[::-1] + b"other")
-    other.chmod(0o644)
-    store = through(proxy, server, folder)
-
-    async def scenario() -> None:
-        proxy.cut_answer_at, proxy.times = 3_000_000, 1
-        reading = store.open("large")
-        await anext(reading)
-        # At once: what is read ahead would else meet a file that is just being emptied.
-        other.rename(folder / "large")
-        with pytest.raises(StoreError, match="'large' was replaced by another object"):
-            async for _ in reading:
-                pass
-
-    asyncio.run(scenario())
+    upstream = SftpUpstream(server, server.new_folder())
+    return upstream, upstream.store(upstream.url), faults
 
 
 def test_a_file_that_shrinks_while_it_is_read_is_an_error(
     faulty: tuple[SftpServer, Faults],
 ) -> None:
-    store, folder, _ = direct(faulty)
-    (folder / "large").write_bytes(DATA * 3)
+    upstream, store, _ = direct(faulty)
+    upstream.write("large", LARGE * 3)
 
     async def scenario() -> None:
         reading = store.open("large")
         await anext(reading)
-        os.truncate(folder / "large", 100)
+        os.truncate(upstream.folder / "large", 100)
         with pytest.raises(StoreUnavailable, match="'large' ended at byte"):
             async for _ in reading:
                 pass
@@ -156,26 +73,26 @@ def test_a_file_that_shrinks_while_it_is_read_is_an_error(
 
 
 def test_a_connection_that_broke_while_nobody_used_it_is_made_anew(
-    proxy: FaultProxy, server: SftpServer, folder: Path
+    upstream: SftpUpstream, proxy: FaultProxy
 ) -> None:
-    store = through(proxy, server, folder)
+    store = upstream.store(proxy.url)
 
     async def scenario() -> None:
         await put(store, "a")
-        proxy.cut_upload_at, proxy.times = 1, 1
+        proxy.strike(1, cut_upload_at=1)
         await asyncio.gather(*(put(store, f"b/{number}") for number in range(20)))
         assert len(await keys(store)) == 21
 
     asyncio.run(scenario())
-    assert proxy.hits == 1
-    assert drafts(folder) == []
+    assert proxy.times == 0
+    assert upstream.unfinished() == []
 
 
 @pytest.mark.parametrize("is_done", [True, False], ids=["answer lost", "request lost"])
 def test_after_a_lost_answer_our_own_object_is_told_from_another_writers(
-    server: SftpServer, folder: Path, is_done: bool, monkeypatch: pytest.MonkeyPatch
+    upstream: SftpUpstream, is_done: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opened = open_store(urlsplit(server.url(folder)), server.variables(), sleep=at_once)
+    opened = upstream.store(upstream.url)
     rename = asyncssh.SFTPClient.rename
     losses = [1, 1, 1, 1]
 
@@ -185,8 +102,7 @@ def test_after_a_lost_answer_our_own_object_is_told_from_another_writers(
         if losses:
             losses.pop()
             if newpath.endswith("theirs"):
-                (folder / "theirs").write_bytes(b"same size")
-                (folder / "theirs").chmod(0o644)
+                upstream.write("theirs", b"same size")
             raise asyncssh.SFTPConnectionLost("the answer was lost")
 
     monkeypatch.setattr(asyncssh.SFTPClient, "rename", lost)
@@ -200,32 +116,33 @@ def test_after_a_lost_answer_our_own_object_is_told_from_another_writers(
             await put(opened, "theirs", b"our bytes")
 
     asyncio.run(scenario())
-    assert (folder / "ours").read_bytes() == (folder / "copied").read_bytes() == b"our bytes"
-    assert (folder / "theirs").read_bytes() == b"same size"
-    assert drafts(folder) == []
+    for key, data in (("ours", b"our bytes"), ("copied", b"our bytes"), ("theirs", b"same size")):
+        assert (upstream.folder / key).read_bytes() == data
+    assert upstream.unfinished() == []
 
 
 def test_a_server_that_answers_nothing_is_given_up_although_its_connection_lives(
     faulty: tuple[SftpServer, Faults],
 ) -> None:
-    store, _, faults = direct(faulty, stall_seconds=0.4)
+    upstream, patient, faults = direct(faulty)
+    hasty = upstream.store(upstream.url, stall_seconds=HOPELESS_SECONDS)
     faults.hanging = {"fsync"}
     with pytest.raises(StoreUnavailable, match=r"writing 'a' in sftp://.*the connection was lost"):
-        asyncio.run(put(store, "a"))
+        asyncio.run(put(hasty, "a"))
     faults.hanging = set()
-    assert asyncio.run(keys(store)) == []
     assert faults.connections > 1
-    asyncio.run(put(store, "a"))
+    assert asyncio.run(keys(patient)) == []
+    asyncio.run(put(patient, "a"))
 
 
 def test_other_bytes_than_were_sent_never_get_a_name(faulty: tuple[SftpServer, Faults]) -> None:
-    store, folder, faults = direct(faulty)
+    upstream, store, faults = direct(faulty)
     faults.is_altering = True
-    for data in (b"small", DATA):
+    for data in (b"small", LARGE):
         with pytest.raises(StoreUnavailable, match="'a' was stored with other bytes"):
             asyncio.run(store.put("a", chunked(data)))
     assert "rename" not in faults.requests
-    assert drafts(folder) == []
+    assert upstream.unfinished() == []
 
 
 @pytest.mark.parametrize("request_", ["open", "write", "fsync", "mkdir", "rename"])
@@ -247,17 +164,17 @@ def test_an_error_that_will_not_go_away_is_told_in_words_after_one_try(
     error: type[StoreError],
     words: str,
 ) -> None:
-    store, folder, faults = direct(faulty)
+    upstream, store, faults = direct(faulty)
     asyncio.run(put(store, "before"))
     faults.errors[request_] = problem
     faults.requests.clear()
     with pytest.raises(error, match=rf"writing 'a/b' in sftp://127.*{words}") as told:
-        asyncio.run(store.put("a/b", chunked(DATA)))
+        asyncio.run(store.put("a/b", chunked(LARGE)))
     assert not told.value.transient
     assert faults.connections == 2
     faults.errors.clear()
     assert asyncio.run(keys(store)) == ["before"]
-    assert drafts(folder) == []
+    assert upstream.unfinished() == []
 
 
 def test_a_full_disk_is_found_where_openssh_tells_no_reason(sshd: SftpServer) -> None:
@@ -266,11 +183,12 @@ def test_a_full_disk_is_found_where_openssh_tells_no_reason(sshd: SftpServer) ->
     if shutil.which("mount") is None or subprocess.run(mount, check=False).returncode:
         pytest.skip("a small disk cannot be mounted here: it needs root and CAP_SYS_ADMIN")
     try:
-        store = open_store(urlsplit(sshd.url(folder)), sshd.variables())
+        upstream = SftpUpstream(sshd, folder)
+        store = upstream.store(upstream.url)
         asyncio.run(put(store, "small"))
         with pytest.raises(StoreFull, match=r"writing 'large' in sftp://.*the disk is full"):
-            asyncio.run(store.put("large", chunked(DATA)))
+            asyncio.run(store.put("large", chunked(LARGE)))
         assert asyncio.run(keys(store)) == ["small"]
-        assert drafts(folder) == []
+        assert upstream.unfinished() == []
     finally:
         subprocess.run(["umount", folder], check=True)

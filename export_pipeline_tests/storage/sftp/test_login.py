@@ -9,7 +9,7 @@ from pathlib import Path
 import asyncssh
 import pytest
 
-from export_pipeline.errors import AccessDenied, ConfigError, StoreError, StoreUnavailable
+from export_pipeline.errors import AccessDenied, StoreError, StoreUnavailable
 from export_pipeline.storage.open import open_store
 from export_pipeline.storage.store import Store
 from export_pipeline_tests.servers.asyncssh_sftp import PASSWORD, Faults, running_asyncssh
@@ -77,7 +77,7 @@ def test_a_key_is_taken_from_a_file_with_a_passphrase(
     }
     works(open_store(server.url(folder), variables))
     wrong = {**variables, "EXPORT_SFTP_PASSPHRASE": "another"}
-    words = refused(open_store(server.url(folder), wrong), ConfigError)
+    words = refused(open_store(server.url(folder), wrong), StoreError)
     assert words == (
         "EXPORT_SFTP_PRIVATE_KEY_FILE: the private key cannot be read: Incorrect passphrase"
     )

@@ -7,6 +7,8 @@ from export_pipeline.storage.open import open_store
 from export_pipeline.storage.swift import segments
 from export_pipeline.storage.swift.store import SwiftStore
 from export_pipeline_tests.servers.swift import Swift
+from export_pipeline_tests.storage.swift import faults
+from export_pipeline_tests.storage.swift.faults import SwiftUpstream
 
 SEGMENT_BYTES = 100_000
 
@@ -28,3 +30,9 @@ def small_segments(monkeypatch: pytest.MonkeyPatch) -> bytes:
     """Make segments small, and return an object of four and a half of them."""
     monkeypatch.setattr(segments, "SEGMENT_BYTES", SEGMENT_BYTES)
     return os.urandom(SEGMENT_BYTES * 9 // 2)
+
+
+@pytest.fixture
+def upstream(swift: Swift, container: str, monkeypatch: pytest.MonkeyPatch) -> SwiftUpstream:
+    monkeypatch.setattr(segments, "SEGMENT_BYTES", faults.SEGMENT_BYTES)
+    return SwiftUpstream(swift, container)

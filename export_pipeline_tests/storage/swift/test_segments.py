@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -14,7 +13,6 @@ from export_pipeline.storage.swift.store import SwiftStore
 from export_pipeline_tests.servers.swift import Swift
 from export_pipeline_tests.storage.conformance import (
     StoreConformance,
-    broken_off,
     chunked,
     keys,
     put,
@@ -119,29 +117,6 @@ def test_the_folder_of_segments_holds_no_keys(store: SwiftStore) -> None:
         asyncio.run(put(store, ".segments/a"))
 
 
-def test_segments_are_removed_when_the_stream_breaks_off_or_the_writer_is_cancelled(
-    store: SwiftStore, swift: Swift, container: str, small_segments: bytes
-) -> None:
-    async def endless(begun: asyncio.Event) -> AsyncIterator[bytes]:
-        yield small_segments
-        begun.set()
-        await asyncio.Event().wait()
-
-    async def scenario() -> None:
-        with pytest.raises(ConnectionResetError):
-            await store.put("broken", broken_off(small_segments))
-        begun = asyncio.Event()
-        writing = asyncio.create_task(store.put("cancelled", endless(begun)))
-        await begun.wait()
-        writing.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await writing
-        await store.sweep(0, now=time.time() + 60)
-
-    asyncio.run(scenario())
-    assert swift.names(container) == []
-
-
 def test_a_sweep_takes_what_crashed_writers_left_and_nothing_else(
     store: SwiftStore, swift: Swift, container: str, small_segments: bytes
 ) -> None:
@@ -184,14 +159,3 @@ def test_a_large_object_is_copied_in_segments_by_swift(
         assert (await store.copy("empty", "empty-too")).size == 0
 
     asyncio.run(scenario())
-
-
-def test_a_refused_copy_leaves_no_segments(store: SwiftStore, swift: Swift, container: str) -> None:
-    async def scenario() -> None:
-        await put(store, "source")
-        await put(store, "taken")
-        with pytest.raises(AlreadyExists, match="taken"):
-            await store.copy("source", "taken")
-
-    asyncio.run(scenario())
-    assert swift.names(container) == ["my archive/source", "my archive/taken"]

@@ -19,7 +19,7 @@ from export_pipeline.storage.store import UploadTarget
 from export_pipeline.storage.swift import tempurl
 from export_pipeline.storage.swift.open import open_store
 from export_pipeline.storage.swift.store import SwiftStore
-from export_pipeline.storage.swift.tempurl import choose_digest, signature
+from export_pipeline.storage.swift.tempurl import choose_digest, info_url, signature
 from export_pipeline_tests.servers.swift import TEMPURL_KEY, Swift
 from export_pipeline_tests.storage.conformance import keys, put, read
 
@@ -218,6 +218,18 @@ def test_a_cluster_that_takes_no_signature_of_ours_is_told(
 ) -> None:
     with pytest.raises(StoreError, match=r"takes no TempURL.*unset EXPORT_SWIFT_TEMPURL_KEY"):
         choose_digest(info, "https://swift/v1/AUTH_1")
+
+
+@pytest.mark.parametrize(
+    ("account", "info"),
+    [
+        ("https://swift/v1/AUTH_1", "https://swift/info"),
+        ("https://host/swift/v1", "https://host/swift/info"),
+    ],
+    ids=["Swift", "Ceph"],
+)
+def test_what_a_cluster_can_do_is_asked_beside_its_version(account: str, info: str) -> None:
+    assert info_url(account) == info
 
 
 def test_a_signature_is_that_of_swifts_own_document() -> None:

@@ -3,9 +3,8 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from urllib.parse import quote, urlsplit
 
 import aiohttp
 import pytest
@@ -13,9 +12,8 @@ import pytest
 from export_pipeline.errors import AlreadyExists
 from export_pipeline.storage.http import Http
 from export_pipeline.storage.store import pieces
-from export_pipeline.storage.swift.open import open_store as open_with
-from export_pipeline_tests.servers.swift import Swift
 from export_pipeline_tests.storage.conformance import put, read
+from export_pipeline_tests.storage.swift.faults import Body, SwiftUpstream
 
 
 class Interrupted(Http):
@@ -26,16 +24,12 @@ class Interrupted(Http):
         self._other = other
 
     def answering(
-        self,
-        verb: str,
-        url: str,
-        headers: Mapping[str, str],
-        body: Iterable[bytes | memoryview] | None = None,
+        self, verb: str, url: str, headers: Mapping[str, str], body: Body | None = None
     ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
         slowly = self._slowly(body) if body is not None and verb == "PUT" else body
         return super().answering(verb, url, headers, slowly)
 
-    def _slowly(self, body: Iterable[bytes | memoryview]) -> Iterator[bytes | memoryview]:
+    def _slowly(self, body: Body) -> Iterator[bytes | memoryview]:
         first, *rest = body
         yield first
         time.sleep(0.5)
@@ -44,16 +38,11 @@ class Interrupted(Http):
 
 
 def test_a_writer_is_told_if_another_began_later_and_was_faster(
-    swift: Swift, container: str
+    upstream: SwiftUpstream,
 ) -> None:
     """Swift answers 201 to both, and keeps what began later."""
-
-    def other() -> None:
-        name = swift.address(container, "p/contested")
-        swift.client.put(name, content=b"theirs", headers={"If-None-Match": "*"})
-
-    parts = urlsplit(f"swift://{quote(container)}/p")
-    slow = open_with(parts, swift.variables(), http=Interrupted(other))
+    condition = {"If-None-Match": "*"}
+    slow = upstream.opened(Interrupted(lambda: upstream.write("contested", b"theirs", **condition)))
     with pytest.raises(AlreadyExists, match="contested"):
         asyncio.run(slow.put("contested", pieces([b"ours ", b"is slow"])))
     assert asyncio.run(read(slow, "contested")) == b"theirs"
@@ -69,11 +58,7 @@ class Counting(Http):
 
     @asynccontextmanager
     async def answering(
-        self,
-        verb: str,
-        url: str,
-        headers: Mapping[str, str],
-        body: Iterable[bytes | memoryview] | None = None,
+        self, verb: str, url: str, headers: Mapping[str, str], body: Body | None = None
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         counted = [url.rpartition("/")[2], "all"] if verb == "PUT" else []
         self.under_way.update(counted)
@@ -86,11 +71,10 @@ class Counting(Http):
 
 
 def test_writers_of_one_process_take_turns_at_one_object_and_not_at_others(
-    swift: Swift, container: str
+    upstream: SwiftUpstream,
 ) -> None:
     http = Counting()
-    parts = urlsplit(f"swift://{quote(container)}/p")
-    store = open_with(parts, swift.variables(), http=http)
+    store = upstream.opened(http)
 
     async def scenario() -> None:
         wanted = [key for key in ("a", "b", "c") for _ in range(4)]
