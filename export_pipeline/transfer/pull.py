@@ -9,6 +9,7 @@ from http import HTTPStatus
 from urllib.parse import urljoin
 
 import aiohttp
+from yarl import URL
 
 from export_pipeline.errors import StoreError
 from export_pipeline.storage.http import Http
@@ -16,12 +17,18 @@ from export_pipeline.storage.http import Http
 TRIES = 5
 """Answers that bring not one byte, in a row, before a pull is given up."""
 LINKS = 3
-"""Links that are asked for in one pull: each may end while its file is read."""
+"""Links that bring not one byte, in a row, before they are called dead."""
 REDIRECTS = 5
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 10.0
-_DEAD = frozenset({401, 403, 404, 410})
-"""What file hosts answer to a link that ended: S3 403, Swift's TempURL 401, others 404 or 410."""
+_DEAD = frozenset({400, 401, 403, 404, 410})
+"""What file hosts answer to a link that ended: S3 403, or 400 if the credentials that signed it
+ended, Swift's TempURL 401, others 404 or 410.
+"""
+_PACKINGS = frozenset({"gzip", "x-gzip", "deflate", "compress", "x-compress", "br", "zstd"})
+"""Content codings (RFC 9110, 8.4.1) after which the bytes are not those of the file. Hosts write
+other words there too, that change nothing: S3 keeps `aws-chunked` of an upload.
+"""
 _REDIRECT = frozenset({301, 302, 303, 307, 308})
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
 
@@ -126,7 +133,9 @@ class _Reading:
                             self._position += len(rest)
                             yield rest
             except (StoreError, _Unavailable) as error:
-                failures = 0 if self._position > before else failures + 1
+                failures += 1
+                if self._position > before:
+                    failures = self._links = 0
                 await self._rest(failures, error)
             else:
                 self._require_whole()
@@ -148,13 +157,13 @@ class _Reading:
     @asynccontextmanager
     async def _get(self, link: str) -> AsyncIterator[aiohttp.ClientResponse]:
         for _ in range(REDIRECTS):
-            if not link.lower().startswith(("http://", "https://")):
-                raise LinkDead("it leads to an address that is not http or https")
+            if not _is_address(link):
+                raise LinkDead("it leads to no http or https address")
             async with self._request(link) as response:
                 if response.status not in _REDIRECT:
                     yield response
                     return
-                link = urljoin(link, response.headers.get("Location", ""))
+                link = _joined(link, response.headers.get("Location", ""))
         raise LinkDead(f"it redirects more than {REDIRECTS} times")
 
     def _request(self, link: str) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
@@ -175,6 +184,8 @@ class _Reading:
         start, total = _extent(status, headers)
         if status == HTTPStatus.PARTIAL_CONTENT and start != self._position:
             raise _Unavailable("the host answers with another range than was asked for")
+        if _PACKINGS & set(re.split(r"[,\s]+", headers.get("content-encoding", "").lower())):
+            raise _Unavailable("the host sends the file packed, though it is asked not to")
         self._require_same(headers, total)
         return self._position - start
 
@@ -193,6 +204,22 @@ class _Reading:
 
 class _Unavailable(Exception):
     """An answer that another try may better."""
+
+
+def _is_address(link: str) -> bool:
+    try:
+        url = URL(link)
+    except ValueError:
+        return False
+    return url.scheme in {"http", "https"} and bool(url.host)
+
+
+def _joined(link: str, to: str) -> str:
+    """Where a redirect leads; "" if to no address."""
+    try:
+        return urljoin(link, to)
+    except ValueError:
+        return ""
 
 
 def _extent(status: int, headers: Mapping[str, str]) -> tuple[int, int | None]:

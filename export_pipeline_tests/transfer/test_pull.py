@@ -43,6 +43,24 @@ def cut_at(size: int) -> Answer:
     return answer
 
 
+def resumed_by(size: int) -> Answer:
+    """The next `size` bytes of what was asked for, then broken off."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        start = int(request.headers.get("Range", "bytes=0-").removeprefix("bytes=")[:-1])
+        headers = {"ETag": '"1"', "Content-Length": str(len(DATA) - start)}
+        if start:
+            headers["Content-Range"] = f"bytes {start}-{len(DATA) - 1}/{len(DATA)}"
+        response = web.StreamResponse(status=206 if start else 200, headers=headers)
+        await response.prepare(request)
+        await response.write(DATA[start : start + size])
+        assert request.transport is not None
+        request.transport.close()
+        return response
+
+    return answer
+
+
 def status(code: int, **headers: str) -> Answer:
     async def answer(_: web.Request) -> web.Response:
         return web.Response(status=code, headers=headers)
@@ -122,12 +140,26 @@ def test_a_broken_file_is_gone_on_with_where_it_broke() -> None:
     assert 0 < int(ranges[1].removeprefix("bytes=").removesuffix("-")) <= 1_000_000
 
 
+@pytest.mark.parametrize("size", [len(DATA), 1_000_000])
+def test_a_file_in_chunks_of_no_told_length_comes_whole(size: int) -> None:
+    async def chunked(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"ETag": '"1"'})
+        await response.prepare(request)
+        await response.write(DATA[:size])
+        if size < len(DATA):
+            assert request.transport is not None
+            request.transport.close()
+        return response
+
+    assert pulled(Host(chunked, whole)) == DATA
+
+
 def test_a_host_that_knows_no_ranges_is_read_again_from_the_start() -> None:
     host = Host(cut_at(2_000_000), without_ranges)
     assert pulled(host) == DATA
 
 
-@pytest.mark.parametrize("refusal", [401, 403, 404, 410])
+@pytest.mark.parametrize("refusal", [400, 401, 403, 404, 410])
 def test_a_link_that_ended_is_asked_for_anew_also_in_the_middle(refusal: int) -> None:
     host = Host(status(refusal), cut_at(1_000_000), status(refusal), whole)
     assert pulled(host) == DATA
@@ -139,6 +171,14 @@ def test_links_that_are_all_refused_are_dead() -> None:
     with pytest.raises(LinkDead):
         pulled(host)
     assert len(host.links) == LINKS
+
+
+def test_links_may_end_as_often_as_they_bring_more_of_the_file() -> None:
+    """A file of many gigabytes, from links that live for some minutes."""
+    parts = [answer for _ in range(LINKS * 2) for answer in (resumed_by(100_000), status(403))]
+    host = Host(*parts, whole)
+    assert pulled(host) == DATA
+    assert len(host.links) == LINKS * 2 + 1
 
 
 @pytest.mark.parametrize("code", [429, 500, 503])
@@ -170,7 +210,36 @@ def test_a_file_that_got_shorter_is_refused() -> None:
         pulled(Host(cut_at(2_000_000), status(416)))
 
 
-@pytest.mark.parametrize("to", ["file:///etc/passwd", "/again"])
+@pytest.mark.parametrize("coding", ["gzip", "x-gzip", "deflate", "br", "zstd", "GZIP, identity"])
+def test_a_file_that_comes_packed_is_not_taken_for_the_file(coding: str) -> None:
+    with pytest.raises(LinkBroken, match="packed"):
+        pulled(Host(status(200, **{"Content-Encoding": coding})))
+
+
+@pytest.mark.parametrize("coding", ["identity", "utf-8", "aws-chunked"])
+def test_a_coding_that_packs_nothing_is_passed_over(coding: str) -> None:
+    async def coded(request: web.Request) -> web.Response:
+        answer = await whole(request)
+        answer.headers["Content-Encoding"] = coding
+        return answer
+
+    assert pulled(Host(coded)) == DATA
+
+
+@pytest.mark.parametrize("link", ["http://host:abc/x", "http://[::1/x", "http:///x", "", "//x"])
+def test_a_link_that_is_no_address_is_dead(link: str) -> None:
+    async def locate() -> str:
+        return link
+
+    async def scenario() -> None:
+        async with pull(Http(), locate):
+            pass
+
+    with pytest.raises(LinkDead, match="no http or https address"):
+        asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("to", ["file:///etc/passwd", "/again", "http://[::1/x", "http://h:x/"])
 def test_a_redirect_that_leads_nowhere_is_dead(to: str) -> None:
     with pytest.raises(LinkDead):
         pulled(Host(status(302, Location=to)))
