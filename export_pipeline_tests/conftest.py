@@ -1,9 +1,10 @@
-"""Servers that tests of several folders share."""
+"""Servers that tests of several folders share, and how hypothesis tries its examples."""
 
 from collections.abc import Iterator
 from typing import TypeVar
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from export_pipeline.demo.seaweedfs import HOW_TO_GET_IT, find_weed
 from export_pipeline_tests.servers import azurite as azurite_server
@@ -21,6 +22,12 @@ from export_pipeline_tests.servers.sshd import SftpServer, find_sshd, running_ss
 from export_pipeline_tests.servers.swift import Swift, running_swift
 
 Program = TypeVar("Program")
+
+# The same examples every time, however slow the machine: no test fails by chance.
+settings.register_profile(
+    "certain", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("certain")
 
 
 def installed(program: Program | None, how_to_get_it: str) -> Program:

@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import dagster as dg
 
@@ -14,10 +14,11 @@ from export_pipeline.demo.child import POLL_SECONDS, Child
 from export_pipeline.demo.home import DemoHome, bare_environment
 from export_pipeline.demo.ports import LOOPBACK, free_ports
 from export_pipeline_tests.demo.command import left_running
+from export_pipeline_tests.servers.ports import held
 
 # By name: it changes the process that loads it.
 DEFINITIONS = "export_pipeline_tests.demo.short_leases"
-DEATH_SECONDS = 10.0
+DEATH_SECONDS = 60.0
 # Dagster looks after runs that never came up each 15 s, and gives them 60.
 SLOW = "start_timeout_seconds: 60, poll_interval_seconds: 15"
 QUICK = "start_timeout_seconds: 20, poll_interval_seconds: 2"
@@ -33,6 +34,7 @@ class Daemon:
         self._logs.mkdir()
         self._environment = {**bare_environment(), **environment, "DAGSTER_HOME": str(home.dagster)}
         self._numbers = itertools.count(1)
+        self._ports = ExitStack()
         config = home.dagster / "dagster.yaml"
         assert SLOW in config.read_text()
         config.write_text(config.read_text().replace(SLOW, QUICK))
@@ -40,7 +42,9 @@ class Daemon:
 
     def start(self) -> None:
         """Start it."""
-        target = ["-p", str(*free_ports(1)), "-m", DEFINITIONS]
+        (port,) = free_ports(1)
+        self._ports.enter_context(held(port))
+        target = ["-p", str(port), "-m", DEFINITIONS]
         self._child = Child(
             f"dagster-{next(self._numbers)}",
             [sys.executable, "-m", "dagster", "dev", "-h", LOOPBACK, *target],
@@ -65,6 +69,7 @@ class Daemon:
         """Stop it as a user does."""
         if self._child is not None:
             self._child.stop()
+        self._ports.close()
 
     def runs(self, *statuses: dg.DagsterRunStatus) -> list[dg.DagsterRun]:
         """Dagster's runs in one of these states."""

@@ -4,7 +4,7 @@ from unittest import mock
 
 from export_pipeline import definitions
 from export_pipeline.defs import runs, showing
-from export_pipeline.workflow import collect, send
+from export_pipeline.workflow import collect, lease, turn
 
 LEASE_SECONDS = 15.0
 HELD = (
@@ -12,7 +12,8 @@ HELD = (
     (runs, "STARTUP_SECONDS"),
     (showing, "LEASE_SECONDS"),
     (collect, "LEASE_SECONDS"),
-    (send, "SENDING_SECONDS"),
+    (lease, "LEASE_SECONDS"),
+    (turn, "LEASE_SECONDS"),
 )
 
 for module, name in HELD:

@@ -24,5 +24,5 @@ def addresses(home: Home) -> Iterator[Addresses]:
 
 @pytest.fixture
 def http() -> Iterator[httpx.Client]:
-    with httpx.Client(trust_env=False) as client:
+    with httpx.Client(trust_env=False, timeout=60) as client:
         yield client

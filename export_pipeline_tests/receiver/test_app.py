@@ -51,7 +51,8 @@ def test_what_is_not_ours_is_refused(addresses, http, verb, path, status):
 
 
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=150,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(st.sampled_from(["GET", "PUT", "POST"]), PATHS, st.booleans())
 def test_no_path_makes_it_fail_or_write(home, addresses, verb, path, with_token):

@@ -27,7 +27,7 @@ def test_whatever_was_acknowledged_before_a_kill_is_there(home):
     acknowledged, enough = [], threading.Event()
 
     def send_until_it_dies(number: int) -> None:
-        with httpx.Client(trust_env=False) as http:
+        with httpx.Client(trust_env=False, timeout=60) as http:
             for name in names[number::SENDERS]:
                 for kind, target, expected in (
                     ("webhook", addresses.order_webhook(order), 200),

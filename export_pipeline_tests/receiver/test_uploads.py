@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
+import sqlalchemy as sa
 from structlog.testing import capture_logs
 
 from export_pipeline.errors import AccessDenied, AlreadyExists, StoreFull, StoreUnavailable
@@ -39,6 +40,19 @@ def test_an_upload_lies_under_its_key_with_size_and_sha256_noted(
     artifact = home.artifact(order, NAME)
     assert (artifact.size, artifact.sha256) == (len(body), hashlib.sha256(body).hexdigest())
     assert artifact.delivered_at is not None
+
+
+def test_an_upload_while_the_ledger_cannot_be_read_is_503_and_comes_again(
+    home, addresses, http, order
+):
+    """It was a 500 with a traceback: this one query goes past what tells database errors."""
+    with home.ledger.write() as tx:
+        tx.run(sa.text("ALTER TABLE artifacts RENAME TO elsewhere"))
+    answer = send(http, addresses.upload(order.id, NAME), b"first")
+    assert (answer.status_code, answer.text) == (503, "The ledger cannot be written now.")
+    with home.ledger.write() as tx:
+        tx.run(sa.text("ALTER TABLE elsewhere RENAME TO artifacts"))
+    assert send(http, addresses.upload(order.id, NAME), b"first").status_code == 201
 
 
 def test_a_chunked_upload_without_length_and_an_empty_one_are_taken(home, addresses, http, order):
@@ -337,7 +351,7 @@ def test_a_failing_store_is_a_status_without_its_inner_text_and_lets_the_account
 def test_many_uploads_at_once_all_arrive(home, addresses):
     names = [f"results/{number}.json" for number in range(64)]
     order = home.order("many", names)
-    with httpx.Client(trust_env=False) as http, ThreadPoolExecutor(16) as pool:
+    with httpx.Client(trust_env=False, timeout=60) as http, ThreadPoolExecutor(16) as pool:
         answers = list(
             pool.map(lambda n: send(http, addresses.upload(order.id, n), n.encode()), names)
         )

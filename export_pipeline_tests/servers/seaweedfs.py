@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from export_pipeline.demo import seaweedfs
 from export_pipeline.demo.seaweedfs import ADMIN, ENVIRONMENT, REGION, Identity
+from export_pipeline_tests.servers.ports import held
 
 START_SECONDS = 60.0
 READER = Identity("reader", "AKREADER", "secretreader", ("Read", "List"))
@@ -29,6 +30,11 @@ class SeaweedFS(seaweedfs.SeaweedFS):
     """A server: the administrator's variables reach everything, the reader's only read."""
 
     pid = 0
+
+    @property
+    def ports(self) -> list[int]:
+        """All at which it listens."""
+        return [port for pair in self._ports.values() for port in pair]
 
     @cached_property
     def client(self) -> Any:
@@ -54,7 +60,7 @@ def running_seaweedfs(program: str) -> Iterator[SeaweedFS]:
     """Start a server in a new folder on free ports, kill and delete it afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="seaweedfs-"))
     server = SeaweedFS(program, folder, [ADMIN, READER, LENT])
-    with (folder / "log").open("w") as log:
+    with held(*server.ports), (folder / "log").open("w") as log:
         process = subprocess.Popen(
             server.command("-s3.autoCreateBucket=false"),
             cwd=folder,
@@ -62,15 +68,15 @@ def running_seaweedfs(program: str) -> Iterator[SeaweedFS]:
             stderr=log,
             env={**os.environ, **ENVIRONMENT, "WEED_S3_SSE_KEY": "a-passphrase-of-the-tests"},
         )
-    try:
-        server.pid = process.pid
-        _wait_for_a_put(server, process, folder / "log")
-        yield server
-    finally:
-        process.kill()
-        process.wait()
-        server.remove_sockets()
-        shutil.rmtree(folder)
+        try:
+            server.pid = process.pid
+            _wait_for_a_put(server, process, folder / "log")
+            yield server
+        finally:
+            process.kill()
+            process.wait()
+            server.remove_sockets()
+            shutil.rmtree(folder)
 
 
 def _wait_for_a_put(server: SeaweedFS, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -16,8 +16,11 @@ from pathlib import Path
 import asyncssh
 import psutil
 
+from export_pipeline.demo.ports import free_ports
+from export_pipeline_tests.servers.ports import held
+
 HOW_TO_GET_IT = "no OpenSSH server here: `apt-get install openssh-server`, or put sshd on PATH"
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 UNPRIVILEGED_USER = "nobody"
 LOOPBACK = "127.0.0.1"
 _CONFIG = """\
@@ -94,7 +97,7 @@ def running_sshd(program: str) -> Iterator[SftpServer]:
     (folder / "host_key").write_bytes(host.export_private_key())
     (folder / "authorized_keys").write_bytes(client.export_public_key())
     server = SftpServer(
-        port=_free_port(),
+        port=free_ports(1)[0],
         user=user.pw_name,
         files=folder / "files",
         root=f"{folder}/files",
@@ -105,20 +108,20 @@ def running_sshd(program: str) -> Iterator[SftpServer]:
     for path in (folder, *folder.iterdir()):
         path.chmod(0o700)
         os.chown(path, user.pw_uid, user.pw_gid)
-    with (folder / "log").open("w") as log:
+    with held(server.port), (folder / "log").open("w") as log:
         # By its whole path, as it starts itself again for each connection.
         process = subprocess.Popen(
             [program, "-D", "-e", "-f", folder / "config"], stderr=log, **_as_user(user)
         )
-    try:
-        _wait_until_it_listens(server.port, process, folder / "log")
-        yield server
-    finally:
-        family = psutil.Process(process.pid)
-        for connection in (*family.children(recursive=True), family):
-            connection.kill()
-        process.wait()
-        shutil.rmtree(folder)
+        try:
+            _wait_until_it_listens(server.port, process, folder / "log")
+            yield server
+        finally:
+            family = psutil.Process(process.pid)
+            for connection in (*family.children(recursive=True), family):
+                connection.kill()
+            process.wait()
+            shutil.rmtree(folder)
 
 
 def _wait_until_it_listens(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
@@ -143,10 +146,3 @@ def _as_user(user: pwd.struct_passwd) -> dict[str, object]:
     if os.geteuid() != 0:
         return {}
     return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind((LOOPBACK, 0))
-        port: int = one.getsockname()[1]
-        return port

@@ -24,6 +24,7 @@ from export_pipeline_tests.servers.keystone import (
     log_in,
     running_keystone,
 )
+from export_pipeline_tests.servers.ports import held
 from export_pipeline_tests.servers.swift_config import STORAGE, write_configs
 
 TEMPURL_KEY = "key-of-the-containers"
@@ -82,6 +83,7 @@ def running_swift(installation: Path) -> Iterator[Swift]:
     auth_url, url = f"http://{LOOPBACK}:{keystone}", f"http://{LOOPBACK}:{proxy}"
     with ExitStack() as running:
         running.callback(shutil.rmtree, folder)
+        running.enter_context(held(keystone, proxy, *storage))
         write_configs(folder, ports, auth_url)
         running.enter_context(_processes(installation, folder, ports))
         running.enter_context(running_keystone(installation, folder / "keystone", auth_url, url))
