@@ -67,14 +67,16 @@ class HookBridge:
         fault = request.state.fault
         traits = (fault,) if fault in TRAITS else ()
         spec = ExportSpec(body, traits, age_seconds=0.0, project=project)
+        self._require_room(project)
         export = self.exports.create(spec, self.options, self.clock.now())
         self.created.append(export)
         return self._told(request, export.to_json(self.clock.now()), self.options.created)
 
     async def list_all(self, request: Request, project: str, _: Params) -> Response:
-        """All of the project at once: no pages are documented."""
-        now = self.clock.now()
-        return self._told(request, [one.to_json(now) for one in self.exports.of(project)])
+        """All of the project at once, or its newest: no pages are documented."""
+        now, shown = self.clock.now(), self.exports.of(project)
+        shown = shown[: self.options.listed or None]
+        return self._told(request, [one.to_json(now) for one in shown])
 
     async def get(self, request: Request, project: str, params: Params) -> Response:
         """One export."""
@@ -117,6 +119,11 @@ class HookBridge:
             file = file._replace(etag='"another"')
         cut_after = len(file.body) // 2 if fault == CUT else None
         return file_response(request, file, {}, cut_after=cut_after)
+
+    def _require_room(self, project: str) -> None:
+        most, now = self.options.open_exports, self.clock.now()
+        if most and sum(one.is_active(now) for one in self.exports.of(project)) >= most:
+            raise too_many(1 if self.options.retry_after else None)
 
     def _stored(self, params: Params) -> Export:
         try:

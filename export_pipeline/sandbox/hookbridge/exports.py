@@ -152,6 +152,7 @@ class Exports:
         project, created = spec.project or options.projects[0].id, now - spec.age_seconds
         export_id = str(uuid7(created, f"export {next(self._numbers)}"))
         filters, traits = read_filters(spec.filters), frozenset(spec.traits)
+        filters.require_within(options.window_days)
         export = Export(export_id, project, filters, options, created, traits)
         self._exports[project, export_id] = export
         return export

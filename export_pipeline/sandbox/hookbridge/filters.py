@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -26,6 +26,11 @@ class Filters:
     endpoint: UUID | None = None
     direction: str = OUTBOUND
     inbound_endpoint: UUID | None = None
+
+    def require_within(self, days: int) -> None:
+        """Refuse a longer window, if there is a longest one."""
+        if days and self.end - self.start > timedelta(days=days):
+            raise invalid(f"the window must not be longer than {days} days")
 
     def to_json(self) -> dict[str, str | None]:
         """The filters as an export shows them."""

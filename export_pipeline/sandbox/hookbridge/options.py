@@ -4,7 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Literal
 
-from export_pipeline.sandbox.changing import Choices, Free, is_positive
+from export_pipeline.sandbox.changing import Choices, Free, is_count, is_positive
 
 DEFAULT_KEY = "hb_test_5a4d00000000400080000000c0de0000"
 
@@ -39,7 +39,9 @@ class HookBridgeOptions:
 
     `created` is the status that answers a creation, `not_ready` that of EXPORT_NOT_READY. `end`:
     whether a message at the very end of a window is in it. `link_seconds`: how long a download
-    link lives. `message_seconds`: each project has one message every so often.
+    link lives. `message_seconds`: each project has one message every so often. `listed`: how many
+    exports a list shows, the newest ones. `open_exports`: how many a project may have that are
+    still to end. `window_days`: the longest window. Of these three 0 is any number.
     """
 
     pace: Literal["documented", "fast"] = "documented"
@@ -49,6 +51,9 @@ class HookBridgeOptions:
     retry_after: bool = True
     link_seconds: float = 300.0
     message_seconds: float = 3600.0
+    listed: int = 0
+    open_exports: int = 0
+    window_days: int = 0
     projects: tuple[Project, ...] = (Project(),)
 
     @property
@@ -64,4 +69,10 @@ CHOICES: Choices = {
     "end": ("excluded", "included"),
     "retry_after": (True, False),
 }
-FREE: Free = {"link_seconds": is_positive, "message_seconds": is_positive}
+FREE: Free = {
+    "link_seconds": is_positive,
+    "message_seconds": is_positive,
+    "listed": is_count,
+    "open_exports": is_count,
+    "window_days": is_count,
+}

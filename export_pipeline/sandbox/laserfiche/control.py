@@ -6,8 +6,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from export_pipeline.sandbox.control import CommonControl
-from export_pipeline.sandbox.laserfiche.app import Laserfiche
 from export_pipeline.sandbox.laserfiche.entries import EntrySpec
+from export_pipeline.sandbox.laserfiche.laserfiche import Laserfiche
 from export_pipeline.sandbox.laserfiche.options import CHOICES, FREE
 from export_pipeline.sandbox.plain import checked
 from export_pipeline.sandbox.routing import Handler

@@ -4,7 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Literal
 
-from export_pipeline.sandbox.changing import Choices, Free, is_count, is_seconds
+from export_pipeline.sandbox.changing import Choices, Free, is_count, is_positive, is_seconds
 
 DEFAULT_REPOSITORY = "r-5a4d0c0d"
 DEFAULT_USERNAME = "archivist"
@@ -14,7 +14,10 @@ DEFAULT_CLIENT = "5a4d0000-0000-4000-8000-00000c0de001"
 
 @dataclass(frozen=True)
 class Pace:
-    """The vendor's limits per account, 0 for none, and how long an export works."""
+    """The vendor's limits per account, and how long an export works.
+
+    Of `long_operations` 0 is any number.
+    """
 
     exports_per_minute: int
     calls_per_minute: int
@@ -27,6 +30,10 @@ PACES = {
     "documented": Pace(30, 100, 1, work_seconds=3.0),
     "fast": Pace(12_000, 60_000, 0, work_seconds=0.03),
 }
+
+RATES = ("exports_per_minute", "calls_per_minute")
+LIMITS = (*RATES, "long_operations")
+"""Of a pace, those that can be chosen apart: the present numbers are told nowhere (FACTS 5)."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +59,8 @@ class LaserficheOptions:
     account. `unknown_task`: left out of the answer, or the whole question is a 404. `sync_timeout`:
     the status after 60 s. `dead_link`: the status of a link that ended. `ranges`: whether a link
     answers parts of its file. `hold_seconds`: the longest that a question after tasks is held.
-    `long_operations`: how many an account may run at once, 0 for any number, None as the pace says.
+    `exports_per_minute`, `calls_per_minute`, and `long_operations`, how many an account may run at
+    once, 0 for any number: None as the pace says.
     `audit_required`: whether an export needs a reason. `link_seconds`: how long a link lives.
     """
 
@@ -64,6 +72,8 @@ class LaserficheOptions:
     ranges: bool = True
     retry_after: bool = True
     hold_seconds: float = 60.0
+    exports_per_minute: int | None = None
+    calls_per_minute: int | None = None
     long_operations: int | None = None
     audit_required: bool = False
     link_seconds: float = 600.0
@@ -72,11 +82,10 @@ class LaserficheOptions:
 
     @property
     def limits(self) -> Pace:
-        """The numbers of the chosen pace."""
-        pace = PACES[self.pace]
-        if self.long_operations is None:
-            return pace
-        return dataclasses.replace(pace, long_operations=self.long_operations)
+        """The numbers of the chosen pace, and those chosen apart."""
+        own = {name: getattr(self, name) for name in LIMITS}
+        given = {name: number for name, number in own.items() if number is not None}
+        return dataclasses.replace(PACES[self.pace], **given)
 
 
 CHOICES: Choices = {
@@ -91,6 +100,7 @@ CHOICES: Choices = {
 }
 FREE: Free = {
     "hold_seconds": is_seconds,
-    "long_operations": is_count,
     "link_seconds": is_seconds,
+    "long_operations": is_count,
+    **dict.fromkeys(RATES, lambda value: is_count(value) and is_positive(value)),
 }

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from export_pipeline.sandbox.clock import Clock
+from export_pipeline.sandbox.laserfiche import app
 from export_pipeline.sandbox.laserfiche.accounts import access_key
-from export_pipeline.sandbox.laserfiche.app import Laserfiche
 from export_pipeline.sandbox.laserfiche.control import Control, stats_of
 from export_pipeline.sandbox.laserfiche.entries import FOLDER, EntrySpec
 from export_pipeline.sandbox.laserfiche.errors import not_found
+from export_pipeline.sandbox.laserfiche.filehost import FileHost
+from export_pipeline.sandbox.laserfiche.laserfiche import Laserfiche
 from export_pipeline.sandbox.laserfiche.options import LaserficheOptions
 from export_pipeline.sandbox.routing import ApiError, Handler
 from export_pipeline.sandbox.vendor import Host, Origins
@@ -41,7 +43,8 @@ class LaserficheVendor:
 
     def routes(self) -> Mapping[Host, Mapping[str, Handler]]:
         """The API with both logins, and the host that its links lead to."""
-        return {Host.MAIN: self._laserfiche.routes(), Host.FILES: self._laserfiche.file_routes()}
+        files = FileHost(self._laserfiche)
+        return {Host.MAIN: app.routes(self._laserfiche), Host.FILES: files.routes()}
 
     def control_routes(self) -> Mapping[str, Handler]:
         """What a test or a demo may do to it."""

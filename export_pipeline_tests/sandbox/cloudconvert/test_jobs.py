@@ -234,7 +234,7 @@ def test_the_host_that_waits_answers_at_the_end(api: Api) -> None:
     wait_until(lambda: api.stats()["calls"].get("wait", 0) == 1, "the call that waits")
     assert found == []
     api.call("POST", f"/tasks/{job['tasks'][0]['id']}/cancel")
-    waiting.join(20)
+    waiting.join()
     assert found[0]["status"] == "error"
 
 

@@ -15,7 +15,7 @@ class Api:
     def __init__(self, sandbox: Sandbox, receiver: Receiver) -> None:
         self.sandbox = sandbox
         self.receiver = receiver
-        self._http = httpx.Client(verify=False, trust_env=False)
+        self._http = httpx.Client(verify=False, trust_env=False, timeout=30)
         self._token = ""
 
     def close(self) -> None:

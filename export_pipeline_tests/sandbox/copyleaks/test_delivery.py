@@ -7,6 +7,7 @@ import pytest
 from export_pipeline.sandbox import ScanSpec
 from export_pipeline.sandbox.copyleaks.artifacts import artifact_bytes
 from export_pipeline.sandbox.copyleaks.orders import SINGLE_ARTIFACTS
+from export_pipeline_tests.sandbox.receiving import PATIENCE_SECONDS
 
 
 def run_export(api, spec, *artifacts, export="export-1", add=True, **changes):
@@ -196,7 +197,7 @@ def test_stopping_ends_deliveries_under_way(api):
     api.receiver.answer = hang
     api.add(ScanSpec("essay-1"))
     api.export("essay-1", body=api.order("overview"))
-    assert is_asked.wait(20)
+    assert is_asked.wait(PATIENCE_SECONDS)
 
     api.sandbox.stop()
     may_answer.set()

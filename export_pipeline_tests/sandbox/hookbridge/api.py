@@ -16,7 +16,7 @@ class Api:
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
         self.key = sandbox.addresses["hookbridge_key"]
-        self._http = httpx.Client(trust_env=False)
+        self._http = httpx.Client(trust_env=False, timeout=30)
 
     def close(self) -> None:
         self._http.close()

@@ -103,6 +103,21 @@ def test_a_creation_sent_twice_makes_two_and_both_are_listed_newest_first(
     assert [one["id"] for one in listed][:2] == made[::-1]
 
 
+def test_windows_and_exports_under_way_can_be_limited(start: StartHookBridge) -> None:
+    hookbridge = start(window_days=1, open_exports=2)
+    longer = hookbridge.create(end_time="2023-11-02T00:00:01Z")
+    assert refusal(longer) == (400, "INVALID_REQUEST")
+    assert [hookbridge.create().status_code for _ in range(2)] == [201, 201]
+    assert refusal(hookbridge.create()) == (429, "RATE_LIMIT_EXCEEDED")
+
+
+def test_a_list_can_be_of_the_newest_alone(start: StartHookBridge) -> None:
+    hookbridge = start(listed=2)
+    made = [hookbridge.made() for _ in range(3)]
+    listed = hookbridge.call("GET", "/v1/exports").json()["data"]
+    assert [one["id"] for one in listed] == [made[2], made[1]]
+
+
 def test_a_window_holds_what_its_filters_let_through(hookbridge: Api) -> None:
     whole = rows(downloaded(hookbridge, hookbridge.made()))
     assert len(whole) == 24

@@ -18,6 +18,6 @@ def stepped(clock: SteppedClock, seconds: float, work: Callable[[], T]) -> T:
         thread.join(0.01)
         assert thread.is_alive(), "nothing waited"
     clock.advance(seconds)
-    thread.join(20)
+    thread.join()
     (one,) = found
     return one

@@ -37,6 +37,13 @@ def test_the_101st_other_call_in_a_minute_is_refused(
     assert "Retry-After" not in refused.headers
 
 
+def test_limits_can_be_chosen_apart_from_the_pace(start_api: StartApi) -> None:
+    api = start_api(exports_per_minute=1, calls_per_minute=2)
+    (entry,) = api.add(EntrySpec("x", pages=1, work_seconds=0))
+    assert [api.export(entry).status_code for _ in range(2)] == [200, 429]
+    assert [api.call("GET", "/AuditReasons").status_code for _ in range(3)] == [200, 200, 429]
+
+
 @pytest.mark.parametrize("status", [403, 404, 410])
 def test_a_link_dies(start_api: StartApi, clock: SteppedClock, status: int) -> None:
     api = start_api(clock, dead_link=status)
