@@ -1,7 +1,6 @@
 """Every setting, read from environment variables; nothing needs to be set to load definitions."""
 
 import re
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -10,23 +9,28 @@ import sqlalchemy as sa
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from export_pipeline.errors import ConfigError
+from export_pipeline.home_keys import (
+    HOME_VARIABLE,
+    RECEIVER_FILE,
+    TOMBSTONE_FILE,
+    make_keys,
+    read_key,
+)
 from export_pipeline.ledger.database import BACKENDS, sqlite_url
-from export_pipeline.scans import DEFAULT_ACCOUNT
 from export_pipeline.signing_keys import read_public_keys, read_signing_key
+from export_pipeline.validation import in_words, problems
 
-HOME_VARIABLE = "EXPORT_PIPELINE_HOME"
 DEFAULT_HOME = ".export_pipeline"
-SECRET_FILE = "receiver-secret"  # noqa: S105  the file's name
-TOMBSTONE_FILE = "tombstone-key"
-SECRET_BYTES = 32
 ACCOUNT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
 STORE_NAMES = ("S3", "GCS", "AZURE", "SWIFT", "SFTP", "HTTP")
 STORE_PREFIXES = tuple(
     f"EXPORT_{infix}{name}_" for name in STORE_NAMES for infix in ("", "CLOUDCONVERT_")
 )
 """With what the variables of the storage backends begin; `storage/` gives them their meaning."""
-VENDOR_PREFIXES = ("EXPORT_LASERFICHE_", "EXPORT_HOOKBRIDGE_", "EXPORT_CLOUDCONVERT_")
-"""With what those of the vendors begin that keep their own; `vendors/` gives them their meaning."""
+VENDOR_PREFIXES = tuple(
+    f"EXPORT_{name}_" for name in ("COPYLEAKS", "LASERFICHE", "HOOKBRIDGE", "CLOUDCONVERT")
+)
+"""With what those of the vendors begin; `vendors/` gives them their meaning."""
 RECEIVER_VARIABLES = {
     "EXPORT_LEDGER_URL",
     "EXPORT_STORAGE_URL",
@@ -36,21 +40,7 @@ RECEIVER_VARIABLES = {
     "EXPORT_TOMBSTONE_KEY",
 }
 """All that the receiver needs beside the stores' own variables, and secrets that sign webhooks."""
-_SEPARATORS = re.compile(r"[,\s]+")
-COPYLEAKS = "EXPORT_COPYLEAKS_"
-"""With what the variables of Copyleaks begin."""
-_COPYLEAKS_DAYS = f"{COPYLEAKS}RETENTION_DAYS"
 _RETENTION = "The same for {}'s scans alone; 0: they are kept"
-
-
-class CopyleaksAccount(BaseModel):
-    """One set of Copyleaks credentials, under the short name by which the team knows it."""
-
-    model_config = ConfigDict(frozen=True)
-
-    name: str
-    email: str
-    key: SecretStr
 
 
 def _variable(name: str, meaning: str, *, default: Any, **limits: Any) -> Any:
@@ -117,7 +107,7 @@ class Settings(BaseModel):
         default=None,
     )
     copyleaks_retention_days: Annotated[int, Field(ge=0)] | None = _variable(
-        _COPYLEAKS_DAYS, _RETENTION.format("Copyleaks"), default=None
+        "EXPORT_COPYLEAKS_RETENTION_DAYS", _RETENTION.format("Copyleaks"), default=None
     )
     laserfiche_retention_days: Annotated[int, Field(ge=0)] | None = _variable(
         "EXPORT_LASERFICHE_RETENTION_DAYS", _RETENTION.format("Laserfiche"), default=None
@@ -204,29 +194,6 @@ class Settings(BaseModel):
         "Key that signs what is posted, whsec_...; empty: it is not signed",
         default=None,
     )
-    copyleaks_artifacts: tuple[str, ...] = _variable(
-        "EXPORT_COPYLEAKS_ARTIFACTS",
-        "Artifacts that every scan has where its own record does not say; empty: unknown",
-        default=(),
-    )
-    copyleaks_exports_per_minute: Annotated[int, Field(ge=1)] = _variable(
-        "EXPORT_COPYLEAKS_EXPORTS_PER_MINUTE", "Copyleaks's limit on export calls", default=10
-    )
-    copyleaks_requests_per_second: Annotated[int, Field(ge=1)] = _variable(
-        "EXPORT_COPYLEAKS_REQUESTS_PER_SECOND", "Copyleaks's limit on all calls", default=10
-    )
-    copyleaks_max_retries: Annotated[int, Field(ge=1, le=12)] = _variable(
-        "EXPORT_COPYLEAKS_MAX_RETRIES", "Uploads that Copyleaks tries per artifact", default=3
-    )
-    copyleaks_api_url: str = _variable(
-        "EXPORT_COPYLEAKS_API_URL", "Copyleaks's API", default="https://api.copyleaks.com"
-    )
-    copyleaks_login_url: str = _variable(
-        "EXPORT_COPYLEAKS_LOGIN_URL", "Copyleaks's login", default="https://id.copyleaks.com"
-    )
-    copyleaks_accounts: tuple[CopyleaksAccount, ...] = ()
-    copyleaks_wrong: Mapping[str, str] = {}
-    """Its accounts that cannot be used, by name, with why and what to set."""
     storage_variables: Mapping[str, str] = Field(default={}, repr=False, exclude=True)
     """The storage backends' own variables, credentials among them."""
     vendor_variables: Mapping[str, str] = Field(default={}, repr=False, exclude=True)
@@ -236,17 +203,13 @@ class Settings(BaseModel):
     def from_env(cls, env: Mapping[str, str], home: Path | None = None) -> "Settings":
         """Read the settings; `home` overrides `EXPORT_PIPELINE_HOME`.
 
-        An account that is set wrongly is none that can be used, and harms no other; so are all of
-        Copyleaks where one of its options is wrong.
-
         Raises:
             ConfigError: names the variable that cannot be used and why.
         """
-        values = _values(env, home)
         try:
-            settings = cls.model_validate(values)
+            settings = cls.model_validate(_values(env, home))
         except ValidationError as error:
-            settings = cls.model_validate(_without_copyleaks(values, _in_words(error)))
+            raise ConfigError(in_words(error)) from None
         return settings.model_copy(
             update={
                 "ledger_url": settings.ledger_url or sqlite_url(settings.home),
@@ -271,7 +234,7 @@ class Settings(BaseModel):
         try:
             cls.model_validate(_values(env, None))
         except ValidationError as error:
-            return _in_words(error)
+            return {one.name: one.words for one in problems(error)}
         return {}
 
     @property
@@ -282,7 +245,7 @@ class Settings(BaseModel):
             ConfigError: there is neither, or it cannot be read.
         """
         current = self.receiver_secret.get_secret_value() if self.receiver_secret else ""
-        current = current or self._key(SECRET_FILE, "EXPORT_RECEIVER_SECRET")
+        current = current or read_key(self.home / RECEIVER_FILE, "EXPORT_RECEIVER_SECRET")
         if not current:
             raise ConfigError(
                 "EXPORT_RECEIVER_SECRET is not set: set it to a long random text, or make a home"
@@ -300,18 +263,7 @@ class Settings(BaseModel):
         """
         if self.tombstone_key:
             return self.tombstone_key.get_secret_value()
-        return self._key(TOMBSTONE_FILE, "EXPORT_TOMBSTONE_KEY") or None
-
-    def _key(self, name: str, variable: str) -> str:
-        """A key of the home; "" where there is none."""
-        file = self.home / name
-        try:
-            return file.read_text().strip() if file.exists() else ""
-        except OSError as error:
-            raise ConfigError(
-                f"{file} cannot be read ({error.strerror}): run this as the user who made the"
-                f" home, or set {variable}"
-            ) from None
+        return read_key(self.home / TOMBSTONE_FILE, "EXPORT_TOMBSTONE_KEY") or None
 
     def retention(self, vendor: str) -> int | None:
         """Days from its sealing until a scan of the vendor is forgotten; None: it is kept."""
@@ -324,100 +276,20 @@ class Settings(BaseModel):
         Raises:
             ConfigError: it cannot be made there.
         """
-        try:
-            self._make_home()
-        except OSError as error:
-            raise ConfigError(
-                f"no home can be made at {self.home} ({error.strerror}): name another folder by"
-                f" --home or {HOME_VARIABLE}, or have this user own it"
-            ) from None
-
-    def _make_home(self) -> None:
-        self.home.mkdir(parents=True, exist_ok=True)
-        for name, given in (
-            (SECRET_FILE, self.receiver_secret),
-            (TOMBSTONE_FILE, self.tombstone_key),
-        ):
-            file = self.home / name
-            if given is None and not file.exists():
-                file.touch(mode=0o600)
-                file.write_text(secrets.token_urlsafe(SECRET_BYTES))
+        given = {RECEIVER_FILE: self.receiver_secret, TOMBSTONE_FILE: self.tombstone_key}
+        make_keys(self.home, [name for name, key in given.items() if key is None])
 
 
 def _values(env: Mapping[str, str], home: Path | None) -> dict[str, Any]:
     values: dict[str, Any] = {
         name: value for name, value in env.items() if name.startswith("EXPORT_") and value
     }
-    listed = "EXPORT_COPYLEAKS_ARTIFACTS"
-    if listed in values:
-        values[listed] = tuple(_SEPARATORS.split(values[listed].strip(", ")))
-    accounts, wrong = _copyleaks_accounts(env)
     return values | {
         "home": (home or Path(env.get(HOME_VARIABLE) or DEFAULT_HOME)).absolute(),
-        "copyleaks_accounts": accounts,
-        "copyleaks_wrong": wrong,
         "storage_variables": _beginning(env, STORE_PREFIXES),
         "vendor_variables": _beginning(env, VENDOR_PREFIXES),
     }
 
 
-def _without_copyleaks(values: Mapping[str, Any], wrong: Mapping[str, str]) -> dict[str, Any]:
-    """The values with no account of Copyleaks that can be used, if its own options are wrong.
-
-    Raises:
-        ConfigError: something is wrong that is not Copyleaks's alone.
-    """
-    reason = "; ".join(wrong.values())
-    if not all(name.startswith(COPYLEAKS) and name != _COPYLEAKS_DAYS for name in wrong):
-        raise ConfigError(reason)
-    names = [*(one.name for one in values["copyleaks_accounts"]), *values["copyleaks_wrong"]]
-    right = {name: value for name, value in values.items() if name not in wrong}
-    unusable = dict.fromkeys(names or [DEFAULT_ACCOUNT], reason)
-    return right | {"copyleaks_accounts": (), "copyleaks_wrong": unusable}
-
-
 def _beginning(env: Mapping[str, str], prefixes: tuple[str, ...]) -> dict[str, str]:
     return {name: value for name, value in env.items() if name.startswith(prefixes)}
-
-
-def _copyleaks_accounts(
-    env: Mapping[str, str],
-) -> tuple[tuple[CopyleaksAccount, ...], dict[str, str]]:
-    """The accounts, and by its name why one cannot be used."""
-    extra = env.get("EXPORT_COPYLEAKS_ACCOUNTS", "").strip(", ")
-    found: list[CopyleaksAccount] = []
-    wrong: dict[str, str] = {}
-    for name in dict.fromkeys([DEFAULT_ACCOUNT, *(_SEPARATORS.split(extra) if extra else [])]):
-        try:
-            account = _copyleaks_account(env, name)
-        except ConfigError as error:
-            wrong[name] = str(error)
-        else:
-            found += [account] if account is not None else []
-    return tuple(found), wrong
-
-
-def _copyleaks_account(env: Mapping[str, str], name: str) -> CopyleaksAccount | None:
-    if not ACCOUNT_NAME.fullmatch(name):
-        raise ConfigError(
-            f"EXPORT_COPYLEAKS_ACCOUNTS: {name!r} is not an account name: use 1 to 31 of"
-            " a-z 0-9 _ -, beginning with a letter or digit"
-        )
-    infix = "" if name == DEFAULT_ACCOUNT else f"{name.upper().replace('-', '_')}_"
-    variables = [f"EXPORT_COPYLEAKS_{infix}{part}" for part in ("EMAIL", "KEY")]
-    email, key = (env.get(variable, "") for variable in variables)
-    if not email and not key and name == DEFAULT_ACCOUNT:
-        return None
-    for variable, value in zip(variables, (email, key), strict=True):
-        if not value:
-            raise ConfigError(f"{variable} is not set: account {name!r} needs it")
-    return CopyleaksAccount(name=name, email=email, key=SecretStr(key))
-
-
-def _in_words(error: ValidationError) -> dict[str, str]:
-    """What is wrong with each variable, which the text names."""
-    return {
-        str(problem["loc"][0]): f"{'.'.join(str(part) for part in problem['loc'])}:"
-        f" {problem['msg'].removeprefix('Value error, ')}"
-        for problem in error.errors(include_input=False, include_url=False)
-    }

@@ -16,7 +16,7 @@ from export_pipeline.vendors.pacing import Sleep, wait_turn
 TURN_SECONDS = 60.0
 """The longest that a call waits for its turn: one whole window of the limits."""
 WHOLE_SECONDS = 100.0
-"""The longest that placing an order takes: less than the lease under which the workflow sends."""
+"""The longest that placing an order takes, the upload of what it is made of apart."""
 
 Done = TypeVar("Done")
 
@@ -84,7 +84,12 @@ class Channel:
 
 
 async def in_time(
-    call: Call, work: Awaitable[Done], included: str, again: str = "it is tried again by itself"
+    call: Call,
+    work: Awaitable[Done],
+    included: str,
+    again: str = "it is tried again by itself",
+    *,
+    seconds: float | None = None,
 ) -> Done:
     """Place an order, or give that up.
 
@@ -93,16 +98,18 @@ async def in_time(
         work: what is done.
         included: what else took time, as in `turns included`.
         again: what happens next.
+        seconds: the longest that it takes, `WHOLE_SECONDS` for None.
 
     Raises:
-        VendorUnavailable: it took longer than `WHOLE_SECONDS`.
+        VendorUnavailable: it took longer.
     """
+    longest = WHOLE_SECONDS if seconds is None else seconds
     try:
-        async with asyncio.timeout(WHOLE_SECONDS):
+        async with asyncio.timeout(longest):
             return await work
     except TimeoutError:
         pass
     raise call.error(
         VendorUnavailable,
-        f"not done within {WHOLE_SECONDS:.0f} s, {included} included; {again}",
+        f"not done within {longest:.0f} s, {included} included; {again}",
     )

@@ -10,16 +10,33 @@ NAME_BYTES = 255
 _EXTENDED = re.compile(
     r"""\bfilename\*\s*=\s*"?(utf-8|iso-8859-1)'[^']*'([^\s;"]+)""", re.IGNORECASE
 )
+_NOT_ON_WINDOWS = re.compile(r'[<>:"|?*]')
+_DEVICES = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d) *(?:\.|$)", re.IGNORECASE | re.ASCII)
+"""What Windows takes for a device, whatever its suffix."""
 
 
 def file_name(disposition: str) -> str:
-    """The file's own name, without folders and control characters; "" if none is told."""
-    extended = _EXTENDED.search(disposition)
+    """The file's own name, without folders and control characters; "" if none is told.
+
+    Args:
+        disposition: the header as aiohttp gives it: UTF-8, other bytes as surrogates.
+    """
+    header = _decoded(disposition)
+    extended = _EXTENDED.search(header)
     if extended:
         return safe_name(unquote(extended[2], extended[1], errors="replace"))
     message = Message()
-    message["Content-Disposition"] = disposition.replace("\n", " ").replace("\r", " ")
+    message["Content-Disposition"] = header.replace("\n", " ").replace("\r", " ")
     return safe_name(message.get_filename(""))
+
+
+def _decoded(header: str) -> str:
+    """All of it as UTF-8, else all of it as Latin-1, as HTTP had it before (RFC 9110, 5.5)."""
+    raw = header.encode(errors="surrogateescape")
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
 
 
 def safe_name(text: str) -> str:
@@ -29,7 +46,9 @@ def safe_name(text: str) -> str:
         for character in unicodedata.normalize("NFC", text)
         if unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Zl", "Zp"}
     )
-    name = re.split(r"[/\\]", printable)[-1].strip(" .")
+    name = _NOT_ON_WINDOWS.sub("_", re.split(r"[/\\]", printable)[-1].strip(" ."))
+    if _DEVICES.match(name):
+        name = f"_{name}"
     stem, dot, suffix = name.rpartition(".")
     room = NAME_BYTES - len(f"{dot}{suffix}".encode())
     if stem and room > 0:

@@ -67,6 +67,7 @@ class Call:
         secrets: everything sent with it that no error may repeat.
         again: what to do about a failure that passes; "" if it is tried again by itself.
         advice: what to do about a failure of a kind, where there is more to say of this vendor.
+        request_id: of the answer on which the call goes on; named where its own names none.
     """
 
     vendor: str
@@ -76,6 +77,7 @@ class Call:
     secrets: tuple[str, ...] = field(default=(), repr=False)
     again: str = ""
     advice: Mapping[type[VendorError], str] = field(default_factory=dict)
+    request_id: str | None = None
 
     def what_to_do(self, kind: type[VendorError]) -> str:
         """What a person should do about such a failure, or that nothing need be done."""
@@ -92,13 +94,14 @@ class Call:
         request_id: str | None = None,
     ) -> AnyVendorError:
         """The error to raise, its text free of this call's secrets."""
+        named = request_id or self.request_id
         return kind(
             redact(f"{self.doing}: {message}", self.secrets),
             vendor=self.vendor,
             account=self.account,
             scan=self.scan,
             status=status,
-            request_id=None if request_id is None else redact(request_id, self.secrets),
+            request_id=None if named is None else redact(named, self.secrets),
         )
 
 

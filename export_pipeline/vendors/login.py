@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from secrets import token_hex
 
-from export_pipeline.errors import AuthenticationFailed, RateLimited, VendorUnavailable
+from export_pipeline.errors import AuthenticationFailed, RateLimited, VendorError, VendorUnavailable
 from export_pipeline.ledger import leases, quotas, tokens
 from export_pipeline.ledger.database import Tx
 from export_pipeline.ledger.quotas import Quota
@@ -67,6 +67,11 @@ class Login(ABC):
     def secrets(self) -> tuple[str, ...]:
         """What no error may repeat."""
 
+    @property
+    def todo(self) -> str:
+        """What to do about a login that is refused; "" if no more can be said than of any."""
+        return ""
+
     @abstractmethod
     async def send(self, call: Call) -> Answer:
         """Ask the vendor for a token; the turn within the limit is claimed already.
@@ -117,7 +122,8 @@ class Login(ABC):
         """
         again = CHECK_AGAIN if anew else ""
         self._known = None
-        call = Call(self._vendor, self._account, "the login", scan, self.secrets, again)
+        advice: dict[type[VendorError], str] = {AuthenticationFailed: self.todo}
+        call = Call(self._vendor, self._account, "the login", scan, self.secrets, again, advice)
         owner = token_hex(8)
         for _ in range(POLLS):
             token, leads = await self._ledger.apply(self._take, owner, refused, anew)

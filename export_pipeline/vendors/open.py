@@ -9,6 +9,7 @@ from export_pipeline.storage.options import Variable, declared
 from export_pipeline.vendors.cloudconvert.exports import CloudConvert
 from export_pipeline.vendors.cloudconvert.options import CloudConvertAccount, CloudConvertOptions
 from export_pipeline.vendors.copyleaks.exports import Copyleaks
+from export_pipeline.vendors.copyleaks.options import CopyleaksAccount, CopyleaksOptions
 from export_pipeline.vendors.hookbridge.exports import HookBridge
 from export_pipeline.vendors.hookbridge.options import HookBridgeAccount, HookBridgeOptions
 from export_pipeline.vendors.laserfiche.exports import Laserfiche
@@ -40,15 +41,16 @@ def open_vendors(settings: Settings, ledger: Ledger) -> dict[str, Vendor]:
 
 
 VARIABLES: Sequence[tuple[type[VendorOptions], type[VendorAccount]]] = (
-    (HookBridgeOptions, HookBridgeAccount),
+    (CopyleaksOptions, CopyleaksAccount),
     (LaserficheOptions, LaserficheAccount),
+    (HookBridgeOptions, HookBridgeAccount),
     (CloudConvertOptions, CloudConvertAccount),
 )
-"""The options and the account of each vendor that keeps its own variables."""
+"""The options and the account of each vendor."""
 
 
 def vendor_variables(variables: Mapping[str, str]) -> Iterator[Variable]:
-    """Every variable of those vendors, of each account that is named."""
+    """Every variable of the vendors, of each account that is named."""
     for options, account in VARIABLES:
         prefix = options.prefix
         for name in account_names(prefix, variables):

@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from export_pipeline.errors import ConfigError
 from export_pipeline.scans import DEFAULT_ACCOUNT
 from export_pipeline.settings import ACCOUNT_NAME, STORE_PREFIXES
-from export_pipeline.storage.options import Variable, declared, in_words
+from export_pipeline.storage.options import Variable, declared
+from export_pipeline.validation import in_words
 
 ACCOUNTS = "ACCOUNTS"
 """Suffix of the variable that names the accounts beside the default one."""

@@ -1,28 +1,28 @@
-"""Reading what vendors send: what is wrong with a payload, in words."""
+"""Reading what vendors send and answer, and what is wrong with it."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from export_pipeline.errors import VendorUnavailable
+from export_pipeline.validation import in_words
 from export_pipeline.vendors.http import Answer, Call
-
-PROBLEMS_SHOWN = 3
 
 Payload = TypeVar("Payload")
 
 
-def problems(error: ValidationError) -> str:
-    """What is wrong with a payload, in words and without its values."""
-    found = error.errors(include_input=False, include_url=False, include_context=False)
-    texts = [
-        f"{'.'.join(str(part) for part in problem['loc']) or 'the whole'}:"
-        f" {problem['msg'].removeprefix('Value error, ')}"
-        for problem in found[:PROBLEMS_SHOWN]
-    ]
-    more = len(found) - len(texts)
-    return "; ".join([*texts, *([f"and {more} more"] if more else [])])
+class Incoming(BaseModel):
+    """Base of what vendors send: what we do not use is ignored, and null is the same as missing."""
+
+    model_config = ConfigDict(extra="ignore", coerce_numbers_to_str=True, hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        return {name: value for name, value in data.items() if value is not None}
 
 
 def read_answer(
@@ -36,7 +36,7 @@ def read_answer(
     try:
         return read(answer.body)
     except ValidationError as error:
-        reason = problems(error)
+        reason = in_words(error)
     raise undocumented(call, answer, reason, address)
 
 

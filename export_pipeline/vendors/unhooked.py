@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from export_pipeline.errors import BadInput
-from export_pipeline.vendors.vendor import Completion, Registration
+from export_pipeline.vendors.completion import Completion
+from export_pipeline.vendors.vendor import Registration
 
 
 class Unhooked:

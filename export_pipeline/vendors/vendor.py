@@ -1,66 +1,16 @@
 """The one interface by which the workflow knows a vendor."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Any, BinaryIO, Protocol
+from typing import Any, Protocol
 
-from export_pipeline.errors import ExportPipelineError
 from export_pipeline.ledger.quotas import Quota
 from export_pipeline.ledger.rows import Artifact, Order, Scan
 from export_pipeline.receiver.signatures import Signed
-from export_pipeline.storage.store import UploadTarget
-
-
-class Availability(StrEnum):
-    """What is known of an artifact before it is ordered."""
-
-    EXPECTED = "expected"
-    """The scan has it."""
-    UNKNOWN = "unknown"
-    """The scan may have it: asked for, and absent if the vendor refuses."""
-    ABSENT = "absent"
-    """The scan does not have it; `reason` says how that is known."""
-    MISSING = "missing"
-    """The scan has it, and it cannot be ordered; `reason` says why and what to do."""
-
-
-@dataclass(frozen=True)
-class ArtifactKind:
-    """One asset of a vendor: `results` may be many files of a scan, the others are one.
-
-    Args:
-        name: the asset's name, e.g. `pdf_report`.
-        description: one sentence for the UI.
-        media_type: content type of its files.
-        opener: reads a file from its start, returns what it learned (`{"pages": 3}`), raises
-            `Unreadable` with the reason if the bytes are not what they should be.
-    """
-
-    name: str
-    description: str
-    media_type: str
-    opener: Callable[[BinaryIO], dict[str, Any]] = field(repr=False)
-
-
-@dataclass(frozen=True)
-class PlannedArtifact:
-    """One file that a scan has, may have, or has not.
-
-    Args:
-        kind: name of its `ArtifactKind`.
-        name: path below the bag's `data/`, escaped, e.g. `results/2a1b402420.json`.
-        vendor_name: the vendor's own name for it, e.g. a result id; "" where it has none.
-        availability: what is known of it.
-        reason: why absent or missing; "" otherwise.
-    """
-
-    kind: str
-    name: str
-    vendor_name: str = ""
-    availability: Availability = Availability.EXPECTED
-    reason: str = ""
+from export_pipeline.vendors.artifacts import ArtifactKind, PlannedArtifact
+from export_pipeline.vendors.completion import Completion
+from export_pipeline.vendors.placement import Placement, Receipt
 
 
 @dataclass(frozen=True)
@@ -78,36 +28,6 @@ class Registration:
     details: dict[str, Any] = field(default_factory=dict)
     expires_at: float | None = None
     failure: str = ""
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """The vendor's word on one artifact of an order; the store's word counts, not this one."""
-
-    name: str
-    healthy: bool
-    status: int | None
-
-
-@dataclass(frozen=True)
-class Completion:
-    """The vendor's word that an order ended.
-
-    Args:
-        deliveries: its word on each artifact that it pushed.
-        unmatched: tasks in the webhook that name no artifact of the order.
-        is_ready: whether its artifacts wait at the vendor, to be pulled with `Vendor.open`.
-        staged: artifact name -> the store's key below `.incoming/` to which the vendor wrote it.
-        failure: why the vendor could not bring it, in its own words; "" if it did.
-        is_final: whether another order of the same would fail in the same way.
-    """
-
-    deliveries: tuple[Delivery, ...] = ()
-    unmatched: int = 0
-    is_ready: bool = False
-    staged: Mapping[str, str] = field(default_factory=dict)
-    failure: str = ""
-    is_final: bool = False
 
 
 @dataclass(frozen=True)
@@ -146,92 +66,6 @@ class Opened:
     chunks: AsyncIterator[bytes] = field(repr=False)
     vendor_name: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Loan:
-    """How a vendor may write one artifact into the store by itself, with credentials lent to it.
-
-    Args:
-        key: the store's key below `.incoming/`; the order's own, so that nobody else writes there.
-        operation: CloudConvert's, e.g. `export/s3`.
-        arguments: with the credentials: never log them.
-    """
-
-    key: str
-    operation: str
-    arguments: Mapping[str, object] = field(repr=False)
-
-
-@dataclass(frozen=True)
-class StoredSource:
-    """An archived file that a vendor is to take in.
-
-    Args:
-        url: reads it, for whoever has it, until the order's deadline; None if none is signed.
-        chunks: reads it with the store's own credentials.
-    """
-
-    url: str | None = field(repr=False)
-    chunks: Callable[[], AsyncIterator[bytes]] = field(repr=False)
-
-
-async def _has_room(name: str) -> None:
-    pass
-
-
-def _no_source(key: str) -> StoredSource:
-    raise ExportPipelineError(f"{key}: this order is given no archived file")
-
-
-@dataclass(frozen=True)
-class Placement:
-    """What a vendor is asked to do: an order, where each artifact goes, where to say it is done.
-
-    Args:
-        order: the order as the ledger has it.
-        scan: its scan.
-        targets: artifact name -> where the vendor writes it; empty for vendors that are pulled.
-        vendor_names: artifact name -> the vendor's name for it.
-        kinds: artifact name -> its kind.
-        completion: where the vendor posts that it ended.
-        sign: artifact name -> where a vendor writes it straight into the store, once, until the
-            order's deadline, with exactly the headers given; None if the store cannot sign.
-        lend: artifact name -> how the vendor writes it with credentials of its own, None without.
-        make_room: artifact name -> makes the folder into which the vendor writes it so.
-        source: the store's key -> that archived file, for the vendor to take in.
-        is_on_time: whether the claimed turn still holds; asked right before the call is sent.
-    """
-
-    order: Order
-    scan: Scan
-    targets: Mapping[str, UploadTarget] = field(repr=False)
-    vendor_names: Mapping[str, str]
-    kinds: Mapping[str, str]
-    completion: UploadTarget
-    sign: Callable[[str], UploadTarget | None] = field(default=lambda _: None, repr=False)
-    lend: Callable[[str], Loan | None] = field(default=lambda _: None, repr=False)
-    make_room: Callable[[str], Awaitable[None]] = field(default=_has_room, repr=False)
-    source: Callable[[str], StoredSource] = field(default=_no_source, repr=False)
-    is_on_time: Callable[[], bool] = field(default=lambda: True, repr=False)
-
-
-@dataclass(frozen=True)
-class Receipt:
-    """A vendor's acceptance of an order.
-
-    Args:
-        request_id: the vendor's id of the request.
-        vendor_order: the vendor's own id of the order, where the vendor chooses it.
-        files: what the order turned out to bring, in place of the artifacts that were planned;
-            None if they stand. An artifact that keeps its name keeps its place.
-        completion: given if the order ended at once.
-    """
-
-    request_id: str | None = None
-    vendor_order: str | None = None
-    files: tuple[PlannedArtifact, ...] | None = None
-    completion: Completion | None = None
 
 
 class Vendor(Protocol):
@@ -320,7 +154,7 @@ class Vendor(Protocol):
 
         Raises:
             VendorError: see errors.py; the class says whether and how to go on.
-            TurnMissed: nothing was sent, since the claimed turn had passed.
+            TurnMissed: nothing was ordered, since the claimed turn had passed.
         """
 
     async def ask(self, account: str, orders: Sequence[Order]) -> Mapping[str, Completion]:

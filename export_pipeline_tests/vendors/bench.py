@@ -16,7 +16,8 @@ from export_pipeline.sandbox import Sandbox, SandboxOptions, SteppedClock
 from export_pipeline.settings import Settings
 from export_pipeline.storage.store import UploadTarget
 from export_pipeline.vendors.http import make_client
-from export_pipeline.vendors.vendor import Placement, Vendor
+from export_pipeline.vendors.placement import Placement
+from export_pipeline.vendors.vendor import Vendor
 from export_pipeline_tests.vendors.transport import Interposed, Planned
 
 NOWHERE = UploadTarget("POST", "http://127.0.0.1:9/completed")
@@ -44,7 +45,7 @@ class SandboxBench(Generic[AnyVendor]):
         self.settings = Settings.from_env(type(self).environment(sandbox), home)
         self.ledger = self.open_ledger()
         self.vendor = self.make_vendor()
-        self._raw = httpx.Client(trust_env=False)
+        self._raw = httpx.Client(trust_env=False, timeout=60)
 
     def open_ledger(self) -> Ledger:
         return make_ledger(sqlite_url(self.folder))

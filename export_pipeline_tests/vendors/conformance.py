@@ -9,6 +9,7 @@ import logging
 import traceback
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import httpx
@@ -19,10 +20,12 @@ from export_pipeline.errors import (
     OrderRefused,
     RateLimited,
     ScanGone,
+    TurnMissed,
     VendorError,
     VendorUnavailable,
 )
-from export_pipeline.vendors.vendor import Placement, Receipt, Vendor
+from export_pipeline.vendors.placement import Placement, Receipt
+from export_pipeline.vendors.vendor import Vendor
 from export_pipeline_tests.vendors.transport import Planned, answer, breaking, echoes
 
 UNANSWERED = (httpx.ConnectError, httpx.ReadTimeout, httpx.ReadError, httpx.RemoteProtocolError)
@@ -93,6 +96,26 @@ class VendorConformance:
         named = receipt.vendor_order or placement.order.id
         assert bench.arrived() == [(placement.scan.scan, named)]
         assert bool(receipt.request_id) == self.names_requests
+
+    def test_that_an_order_leaves_is_noted_once_before_it_is_at_the_vendor(
+        self, bench: VendorBench
+    ) -> None:
+        noted: list[list[tuple[str, str]]] = []
+
+        async def leaves() -> None:
+            noted.append(bench.arrived())
+
+        place(bench, replace(bench.placement(), leaves=leaves))
+        assert noted == [[]]
+        assert len(bench.arrived()) == 1
+
+    def test_an_order_that_another_process_took_over_is_not_sent(self, bench: VendorBench) -> None:
+        async def is_taken() -> None:
+            raise TurnMissed("another process took the order over")
+
+        with pytest.raises(TurnMissed):
+            place(bench, replace(bench.placement(), leaves=is_taken))
+        assert bench.arrived() == []
 
     def test_the_quotas_of_an_account_without_credentials_are_told(
         self, bench: VendorBench

@@ -16,7 +16,10 @@ from export_pipeline.errors import (
     VendorUnavailable,
 )
 from export_pipeline.ledger.rows import Artifact, Order
-from export_pipeline.vendors.vendor import Availability, Completion, Opened, Placement, Receipt
+from export_pipeline.vendors.artifacts import Availability
+from export_pipeline.vendors.completion import Completion
+from export_pipeline.vendors.placement import Placement, Receipt
+from export_pipeline.vendors.vendor import Opened
 from export_pipeline_tests.vendors.conformance import (
     UNANSWERED,
     VendorBench,

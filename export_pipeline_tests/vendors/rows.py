@@ -11,7 +11,7 @@ from export_pipeline.ledger.rows import (
     ScanState,
 )
 from export_pipeline.scans import ScanKey
-from export_pipeline.vendors.vendor import Availability
+from export_pipeline.vendors.artifacts import Availability
 
 
 def scan(vendor: str, scan_id: str, **details: object) -> Scan:

@@ -7,11 +7,11 @@ from pypdf import PdfWriter
 
 from export_pipeline.errors import Doubtful, Unreadable
 from export_pipeline.vendors import openers
+from export_pipeline.vendors.artifacts import ArtifactKind
 from export_pipeline.vendors.cloudconvert.artifacts import KINDS as CLOUDCONVERT
 from export_pipeline.vendors.hookbridge.artifacts import KINDS as HOOKBRIDGE
 from export_pipeline.vendors.laserfiche.artifacts import KINDS as LASERFICHE
 from export_pipeline.vendors.openers import NAMES_LISTED, open_pdf, open_text, open_zip
-from export_pipeline.vendors.vendor import ArtifactKind
 
 KINDS_OF = {kind.name: kind for kind in (*CLOUDCONVERT, *HOOKBRIDGE, *LASERFICHE)}
 

@@ -1,4 +1,6 @@
 import asyncio
+import gzip
+import zlib
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -175,6 +177,34 @@ def test_an_answer_that_breaks_off_is_told_as_httpx_tells_it(
     with pytest.raises(error) as caught:
         asyncio.run(asked(cut, lambda client, url: client.get(f"{url}?token=secret")))
     assert "secret" not in str(caught.value)
+
+
+def packed(coding: str, body: bytes) -> bytes:
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: {coding}\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        packed("gzip", gzip.compress(b'{"data": []}')),
+        packed("deflate", zlib.compress(b'{"data": []}')),
+        packed("identity", b'{"data": []}'),
+        CHUNKED + b'\r\n1\r\n{\r\nb\r\n"data": []}\r\n0\r\n\r\n',
+    ],
+)
+def test_an_answer_is_read_however_it_is_packed_and_cut(answer: bytes) -> None:
+    found = asyncio.run(asked(recorder([], answer), lambda client, url: client.get(url)))
+    assert found.json() == {"data": []}
+
+
+def test_a_packing_that_is_broken_is_an_answer_that_did_not_come() -> None:
+    answer = packed("gzip", b"no gzip at all")
+    with pytest.raises(httpx.RequestError):
+        asyncio.run(asked(recorder([], answer), lambda client, url: client.get(url)))
 
 
 def test_silence_is_a_time_out() -> None:

@@ -5,10 +5,10 @@ from hashlib import sha256
 
 from export_pipeline.ledger.rows import Scan
 from export_pipeline.scans import escape
+from export_pipeline.vendors.artifacts import ArtifactKind, PlannedArtifact
 from export_pipeline.vendors.cloudconvert.details import ScanDetails
 from export_pipeline.vendors.cloudconvert.models import EXPORT_URL, File, Job
 from export_pipeline.vendors.openers import by_others, open_document
-from export_pipeline.vendors.vendor import ArtifactKind, PlannedArtifact
 
 FOLDER = "files/"
 NAME_CHARACTERS = 150

@@ -1,7 +1,6 @@
 """CloudConvert's API for one account: jobs and tasks, one or many, made and deleted."""
 
-from collections.abc import AsyncGenerator, AsyncIterable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import AsyncGenerator, AsyncIterable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
@@ -9,17 +8,14 @@ from urllib.parse import quote, urlencode
 from pydantic import ValidationError
 
 from export_pipeline.errors import (
-    AuthenticationFailed,
     OrderRefused,
-    RateLimited,
     ScanGone,
     VendorError,
     VendorUnavailable,
 )
-from export_pipeline.ledger.quotas import Quota
-from export_pipeline.vendors.channel import Channel
+from export_pipeline.validation import in_words
+from export_pipeline.vendors.cloudconvert.api import CloudConvertApi
 from export_pipeline.vendors.cloudconvert.models import (
-    CREDITS_EXCEEDED,
     EXPORT_URL,
     Job,
     JobAnswer,
@@ -27,36 +23,14 @@ from export_pipeline.vendors.cloudconvert.models import (
     Task,
     TaskAnswer,
     place_of,
-    read_error,
 )
-from export_pipeline.vendors.cloudconvert.options import (
-    PREFIX,
-    CloudConvertAccount,
-    CloudConvertOptions,
-)
-from export_pipeline.vendors.http import Answer, Call, classify, send
-from export_pipeline.vendors.keyed import Claimed, KeyedClient, Payload, Refusal
-from export_pipeline.vendors.options import infix
-from export_pipeline.vendors.payloads import problems
+from export_pipeline.vendors.http import Call, classify, send
+from export_pipeline.vendors.keyed import Claimed, Payload
 
-VENDOR = "cloudconvert"
 PER_PAGE = 100
 """FACTS 4.3 shows that many."""
-ANSWER_BYTES = 64 << 20
-"""What is read of an answer: a page of jobs, each with all its tasks and their files."""
-SYNC_SECONDS = 60.0
-"""How long the host that waits may hold its answer (ours: no limit is documented)."""
-_PAYMENT_REQUIRED = 402
-_TOO_MANY = "too many"
-"""FACTS 4.6: a 402 says so without a documented code where jobs run already; that passes."""
-_GONE = (
-    "the account has none of that id (any more): CloudConvert deletes everything 24 hours after its"
-    " end; if it is younger, it is another account's, to be named with it"
-)
-
-
-class CreditsSpent(AuthenticationFailed):
-    """The account has no credits left: nothing is done for it before somebody buys some."""
+TAKING_SECONDS = 60.0
+"""From the last byte of an upload to its answer: what lies in buffers has to go out as well."""
 
 
 class Shown(NamedTuple):
@@ -66,48 +40,8 @@ class Shown(NamedTuple):
     request_id: str | None
 
 
-def request_quotas(options: CloudConvertOptions) -> Sequence[Quota]:
-    """The limit on all calls of an account; the vendor publishes none (FACTS 4.6)."""
-    return (Quota("requests per minute", options.requests_per_minute, 60),)
-
-
-class CloudConvertClient(KeyedClient):
+class CloudConvertClient(CloudConvertApi):
     """The calls of one account."""
-
-    def __init__(
-        self,
-        account: CloudConvertAccount,
-        options: CloudConvertOptions,
-        channel: Channel,
-    ) -> None:
-        super().__init__(account.key, request_quotas(options), channel, address=f"{PREFIX}API_URL")
-        self.account = account
-        self._api = f"{options.api_url.rstrip('/')}/v2"
-        self._sync_api = f"{options.sync_url.rstrip('/')}/v2"
-
-    def call(
-        self,
-        doing: str,
-        scan: str | None = None,
-        *,
-        again: str = "",
-        secrets: Sequence[str] = (),
-        expires_at: float | None = None,
-    ) -> Call:
-        """A call of this account, as its errors name it; see `Call`.
-
-        `expires_at` is when the vendor deletes the scan, seconds since the epoch; None if unknown.
-        """
-        variable = f"{PREFIX}{infix(self.account.name)}KEY"
-        advice: dict[type[VendorError], str] = {
-            AuthenticationFailed: f"correct {variable}: it needs the scopes task.read and"
-            " task.write; then run `export-pipeline check`",
-            CreditsSpent: f"buy credits for the account of {variable} before what waits is lost:"
-            f" {_lost(expires_at)}",
-            ScanGone: _GONE,
-        }
-        every = (self._key, *secrets)
-        return Call(VENDOR, self.account.name, doing, scan, every, again, advice)
 
     async def job(self, call: Call, job_id: str, claimed: Claimed = None) -> Shown:
         """One job with its tasks.
@@ -199,7 +133,7 @@ class CloudConvertClient(KeyedClient):
         async for page, request_id in self.pages(
             call, "jobs", claimed, include="tasks", filters={"tag": tag}
         ):
-            for job in self.listed(call, Job, page):
+            for job in (self.listed(call, Job, one) for one in page):
                 # Also checked here: a filter that was not understood must not match all.
                 if job.tag == tag and (newest is None or _age(job) > _age(newest.job)):
                     newest = Shown(job, request_id)
@@ -207,19 +141,18 @@ class CloudConvertClient(KeyedClient):
             return await self.job(call, newest.job.id)
         return newest
 
-    def listed(
-        self, call: Call, model: type[Payload], page: Sequence[dict[str, Any]]
-    ) -> list[Payload]:
-        """What a page shows.
+    def listed(self, call: Call, model: type[Payload], told: dict[str, Any]) -> Payload:
+        """One of those that a page shows.
 
         Raises:
-            VendorUnavailable: something on it is not what the vendor documents.
+            VendorUnavailable: it is not what the vendor documents.
         """
         try:
-            return [model.model_validate(one) for one in page]
+            return model.model_validate(told)
         except ValidationError as error:
-            reason = problems(error)
-        raise call.error(VendorUnavailable, f"what is listed is not as documented ({reason})")
+            reason = in_words(error)
+        what = f"{told.get('id')!r:.60} is listed and not as documented ({reason})"
+        raise call.error(VendorUnavailable, what)
 
     async def create(self, call: Call, body: bytes, claimed: Claimed = None) -> Shown:
         """Have a job done.
@@ -273,47 +206,24 @@ class CloudConvertClient(KeyedClient):
     ) -> None:
         """Post a file to where an import waits for it; the key is not sent there.
 
+        It may take as long as it goes on; see `send`.
+
         Raises:
-            VendorError: see `_failure`.
+            VendorUnavailable: it was not taken, also where another process brought it already or
+                the form ended: the job itself tells which.
         """
-        http = self._channel.http()
-        answer = await send(http, call, "POST", url, headers=headers, content=content)
-        self._success(call, answer)
-
-    async def _call(
-        self,
-        call: Call,
-        method: str,
-        path: str,
-        claimed: Claimed = None,
-        *,
-        body: bytes | None = None,
-        waits: bool = False,
-    ) -> Answer:
-        return await self._send(
+        answer = await send(
+            self._channel.http(),
             call,
-            method,
-            (self._sync_api if waits else self._api) + path,
-            claimed,
-            body=body,
-            hold_seconds=SYNC_SECONDS if waits else 0.0,
-            answer_bytes=ANSWER_BYTES,
+            "POST",
+            url,
+            headers=headers,
+            content=content,
+            hold_seconds=TAKING_SECONDS,
         )
-
-    def _refusal(self, answer: Answer) -> Refusal:
-        """By the status; of a 402 by the vendor's code, since some of them pass."""
-        code, said, fields = read_error(answer.body)
-        kind = classify(answer)
-        if answer.status == _PAYMENT_REQUIRED and not answer.is_page:
-            passes = code != CREDITS_EXCEEDED and _TOO_MANY in said.lower()
-            kind = RateLimited if passes else CreditsSpent
-        return Refusal(kind, said, fields)
-
-
-def _lost(expires_at: float | None) -> str:
-    if expires_at is None:
-        return "each job is deleted 24 hours after its end"
-    return f"this one is deleted at {datetime.fromtimestamp(expires_at, UTC):%Y-%m-%d %H:%M} UTC"
+        if not answer.is_success:
+            said = self._refusal(answer).said
+            raise self._channel.failure(call, answer, said, VendorUnavailable)
 
 
 def _part(name: str) -> str:

@@ -7,6 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from export_pipeline.errors import NotFound, OrderInvalid
+from export_pipeline.vendors.artifacts import PlannedArtifact
+from export_pipeline.vendors.channel import in_time
 from export_pipeline.vendors.cloudconvert.client import CloudConvertClient, Shown
 from export_pipeline.vendors.cloudconvert.delivery import Held, NamedExport, deliver
 from export_pipeline.vendors.cloudconvert.details import ScanDetails, Source
@@ -16,13 +18,18 @@ from export_pipeline.vendors.cloudconvert.placing import Placing, receipt, turns
 from export_pipeline.vendors.cloudconvert.requests import job_body
 from export_pipeline.vendors.cloudconvert.tags import tag_of
 from export_pipeline.vendors.http import Call
-from export_pipeline.vendors.vendor import Placement, PlannedArtifact, Receipt, StoredSource
+from export_pipeline.vendors.placement import Placement, Receipt, StoredSource
 
 IMPORT = "import-1"
 CONVERT = "convert-1"
 IMPORT_URL = "import/url"
 IMPORT_UPLOAD = "import/upload"
 WAITING = "waiting"
+UPLOAD_SECONDS = 2_400.0
+"""The longest that an archived PDF takes to the vendor; a run that sends is ended 45 minutes after
+its time for new orders."""
+PIECE_BYTES = 64 << 10
+"""Each piece is given a minute (see `send`): a link slower than 1 KB a second counts as cut."""
 
 
 class Converting:
@@ -64,17 +71,21 @@ class Converting:
         held = [Held(CONVERT, {name: File(filename=source.file_name)})]
         named = await deliver(placement, held, self._placing.wanted(details))
         before = tasks_before(source, stored, self._convert)
-        shown = await self._make(call, placement, named, before)
+        shown = await in_time(call, self._make(call, placement, named, before), "turns")
         form = waiting_form(shown.job)
         if form is not None:
-            await self._upload(call, form, source, stored)
+            upload = self._upload(call, form, source, stored)
+            await in_time(call, upload, "the upload of its PDF", seconds=UPLOAD_SECONDS)
         planned = PlannedArtifact(kind, name, source.file_name)
         return receipt(shown, placement, [planned])
 
     async def _make(
         self, call: Call, placement: Placement, named: NamedExport, before: Mapping[str, Any]
     ) -> Shown:
-        """The job of an order: the one of an earlier send, if that arrived, else a new one."""
+        """The job of an order: the one of an earlier send, if that arrived, else a new one.
+
+        That one waits for its file still, where the process died that was to bring it.
+        """
         order, turn = placement.order, turns(placement)
         if order.sends:
             arrived = await self._client.of_tag(call, tag_of(order.id), next(turn))
@@ -82,6 +93,7 @@ class Converting:
                 return arrived
         told = replace(call, secrets=(*call.secrets, *named.export.secrets))
         body = job_body(order.id, named, self._webhook_url, before)
+        await placement.leaves()
         return await self._client.create(told, body, next(turn))
 
     async def _upload(self, call: Call, form: Form, source: Source, stored: StoredSource) -> None:
@@ -135,5 +147,6 @@ def multipart(fields: Mapping[str, Any], filename: str, boundary: str) -> tuple[
 async def _body(head: bytes, stored: StoredSource, tail: bytes) -> AsyncIterator[bytes]:
     yield head
     async for chunk in stored.chunks():
-        yield chunk
+        for start in range(0, len(chunk), PIECE_BYTES):
+            yield chunk[start : start + PIECE_BYTES]
     yield tail

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from export_pipeline.errors import ConfigError
-from export_pipeline.storage.options import in_words
+from export_pipeline.validation import in_words
 from export_pipeline.vendors.cloudconvert.artifacts import FOLDER, ONE, SEVERAL, STAGED
 from export_pipeline.vendors.cloudconvert.models import File
 from export_pipeline.vendors.cloudconvert.operations import (
@@ -18,7 +18,7 @@ from export_pipeline.vendors.cloudconvert.operations import (
     ExportUrl,
 )
 from export_pipeline.vendors.cloudconvert.options import PREFIX, Way
-from export_pipeline.vendors.vendor import Loan, Placement
+from export_pipeline.vendors.placement import Loan, Placement
 
 PUT = "PUT"
 

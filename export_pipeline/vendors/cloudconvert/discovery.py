@@ -11,11 +11,13 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from export_pipeline.errors import VendorError, VendorUnavailable
 from export_pipeline.ledger import cursors
 from export_pipeline.ledger.bulk import NewScan, register_many
 from export_pipeline.ledger.database import Ledger, Tx
 from export_pipeline.scans import ScanKey
-from export_pipeline.vendors.cloudconvert.client import VENDOR, CloudConvertClient
+from export_pipeline.vendors.cloudconvert import VENDOR
+from export_pipeline.vendors.cloudconvert.client import CloudConvertClient
 from export_pipeline.vendors.cloudconvert.details import Kind, ScanDetails
 from export_pipeline.vendors.cloudconvert.models import FINISHED, KEPT, Job, Task
 from export_pipeline.vendors.cloudconvert.options import CloudConvertOptions, Found
@@ -49,7 +51,8 @@ async def discover(
 ) -> Look:
     """Look once through the finished jobs or tasks of an account, and register what is found.
 
-    The cursor moves only once all is registered: what a look that fails found is found again.
+    The cursor moves only once all is registered: what a look that fails found is found again. What
+    cannot be read makes it fail in the end, and keeps nothing else from being registered.
 
     Args:
         client: the account's API.
@@ -59,7 +62,7 @@ async def discover(
         secret: the key of the tombstones, by which forgotten scans are left out.
 
     Raises:
-        VendorError: a page could not be read.
+        VendorError: a page, or something on one, could not be read.
     """
     account, new = client.account.name, 0
     name = f"{VENDOR}/{account}/{found}"
@@ -99,10 +102,19 @@ async def _pages(
     tag = options.discover_tag if found == Found.JOBS else ""
     filters = {"status": FINISHED, **({"tag": tag} if tag else {})}
     model: type[Job | Task] = Job if found == Found.JOBS else Task
+    odd: list[VendorError] = []
     async with aclosing(client.pages(call, found, filters=filters)) as pages:
         async for page, _ in pages:
-            theirs = [one for one in client.listed(call, model, page) if _is_theirs(one, options)]
+            listed: list[Job | Task] = []
+            for told in page:
+                try:
+                    listed.append(client.listed(call, model, told))
+                except VendorUnavailable as error:
+                    odd.append(error)
+            theirs = [one for one in listed if _is_theirs(one, options)]
             yield [_registration(one) for one in theirs if _is_new(one, since)]
+    if odd:
+        raise odd[0]
 
 
 def _is_new(one: Job | Task, since: datetime | None) -> bool:

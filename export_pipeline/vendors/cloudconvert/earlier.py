@@ -44,7 +44,7 @@ async def earlier_task(
     pages = client.pages(call, "tasks", include="payload", filters=filters)
     async with aclosing(pages) as listed:
         async for page, request_id in listed:
-            tasks = client.listed(call, Task, page)
+            tasks = [client.listed(call, Task, one) for one in page]
             alike = [
                 Job.of_task(task, wanted.name)
                 for task, told in zip(tasks, page, strict=True)

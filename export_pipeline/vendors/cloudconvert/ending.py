@@ -1,7 +1,7 @@
 """How a job of ours ends: what the vendor says of it, as the workflow knows it."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -22,9 +22,9 @@ from export_pipeline.vendors.cloudconvert.models import (
     place_of,
 )
 from export_pipeline.vendors.cloudconvert.results import cause, culprits
+from export_pipeline.vendors.completion import Completion
 from export_pipeline.vendors.http import Call
 from export_pipeline.vendors.redaction import redact
-from export_pipeline.vendors.vendor import Completion
 
 LISTED_FROM = 5
 """Orders from which pages of all jobs or tasks are asked for, in place of each single one."""
@@ -111,14 +111,18 @@ async def _listed(
     async with aclosing(client.pages(call, what, include=include)) as listed:
         async for page, _ in listed:
             for one in (one for one in page if one.get("id") in left):
-                yield _job(one, place_of(left.pop(one["id"]))[2])
+                name = place_of(left.pop(one["id"]))[2]
+                with suppress(VendorUnavailable):  # then it is asked after alone
+                    yield _job(client, call, one, name)
             pages -= 1
             if not left or not pages:
                 return
 
 
-def _job(told: Mapping[str, Any], name: str) -> Job:
-    return Job.of_task(Task.model_validate(told), name) if name else Job.model_validate(told)
+def _job(client: CloudConvertClient, call: Call, told: dict[str, Any], name: str) -> Job:
+    if not name:
+        return client.listed(call, Job, told)
+    return Job.of_task(client.listed(call, Task, told), name)
 
 
 async def _told(

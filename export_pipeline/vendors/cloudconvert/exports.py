@@ -12,14 +12,12 @@ from export_pipeline.receiver.signatures import Signed
 from export_pipeline.settings import Settings
 from export_pipeline.storage.http import Http
 from export_pipeline.vendors.accounts import Accounts
+from export_pipeline.vendors.artifacts import ArtifactKind, PlannedArtifact
 from export_pipeline.vendors.channel import in_time
+from export_pipeline.vendors.cloudconvert import VENDOR
+from export_pipeline.vendors.cloudconvert.api import request_quotas
 from export_pipeline.vendors.cloudconvert.artifacts import KINDS, plan
-from export_pipeline.vendors.cloudconvert.client import (
-    PER_PAGE,
-    VENDOR,
-    CloudConvertClient,
-    request_quotas,
-)
+from export_pipeline.vendors.cloudconvert.client import PER_PAGE, CloudConvertClient
 from export_pipeline.vendors.cloudconvert.conversion import Converting
 from export_pipeline.vendors.cloudconvert.details import Kind, ScanDetails
 from export_pipeline.vendors.cloudconvert.ending import ask_after
@@ -34,18 +32,11 @@ from export_pipeline.vendors.cloudconvert.options import (
 from export_pipeline.vendors.cloudconvert.placing import Placing
 from export_pipeline.vendors.cloudconvert.signatures import CloudConvertSigned
 from export_pipeline.vendors.cloudconvert.webhooks import read_completion, read_registration
+from export_pipeline.vendors.completion import Completion
 from export_pipeline.vendors.login import CHECK_AGAIN
 from export_pipeline.vendors.options import configure, read_accounts
-from export_pipeline.vendors.vendor import (
-    ArtifactKind,
-    Asking,
-    Completion,
-    Opened,
-    Placement,
-    PlannedArtifact,
-    Receipt,
-    Registration,
-)
+from export_pipeline.vendors.placement import Placement, Receipt
+from export_pipeline.vendors.vendor import Asking, Opened, Registration
 
 ASKING = Asking(at_once=100, first_seconds=5.0, longest_seconds=60.0)
 """Ours: the vendor advises nothing, and its webhook comes before most questions."""
@@ -133,10 +124,8 @@ class CloudConvert(Accounts[_Account]):
                 " 6559c281-ed85-4728-80db-414561c631e9: register one in its place",
             )
         if details.source is not None:
-            work = of.converting.place(call, placement, details, details.source)
-        else:
-            work = of.placing.place(call, placement, details)
-        return await in_time(call, work, "turns")
+            return await of.converting.place(call, placement, details, details.source)
+        return await in_time(call, of.placing.place(call, placement, details), "turns")
 
     async def ask(self, account: str, orders: Sequence[Order]) -> Mapping[str, Completion]:
         """The completions of those whose jobs ended, by pages of jobs where there are many.

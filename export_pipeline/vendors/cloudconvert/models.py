@@ -1,11 +1,12 @@
 """Every payload that comes from CloudConvert (FACTS 4.2, 4.3 and 4.6), as much of it as is used."""
 
 from datetime import timedelta
-from typing import Any, Self
+from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 
-from export_pipeline.vendors.fields import Moment
+from export_pipeline.vendors.fields import Moment, end_of
+from export_pipeline.vendors.payloads import Incoming
 
 FINISHED = "finished"
 ERROR = "error"
@@ -17,11 +18,12 @@ INPUT_TASK_FAILED = "INPUT_TASK_FAILED"
 CREDITS_EXCEEDED = "CREDITS_EXCEEDED"
 
 
-class _Incoming(BaseModel):
-    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
+_Told = TypeVar("_Told")
+_Object = Annotated[_Told, BeforeValidator(lambda value: {} if value == [] else value)]
+"""PHP writes an object without members as a list."""
 
 
-class File(_Incoming):
+class File(Incoming):
     """One file of a task; `url` is there after `export/url` alone, and opens it for anyone."""
 
     filename: str
@@ -35,21 +37,21 @@ class File(_Incoming):
         return f"{self.dir.rstrip('/')}/{self.filename}" if self.dir else self.filename
 
 
-class Form(_Incoming):
+class Form(Incoming):
     """Where a waiting `import/upload` takes its file."""
 
     url: str = Field(repr=False)
     parameters: dict[str, Any] = Field(default_factory=dict, repr=False)
 
 
-class Result(_Incoming):
+class Result(Incoming):
     """What a task made, or waits for; the form is kept nowhere."""
 
     files: list[File] | None = None
     form: Form | None = Field(None, exclude=True)
 
 
-class _Ended(_Incoming):
+class _Ended(Incoming):
     id: str = Field(min_length=1)
     status: str | None = None
     created_at: Moment | None = None
@@ -63,7 +65,7 @@ class _Ended(_Incoming):
     @property
     def expires_at(self) -> float | None:
         """When the vendor deletes it, seconds since the epoch; None before its end."""
-        return None if self.ended_at is None else (self.ended_at + KEPT).timestamp()
+        return end_of(self.ended_at, KEPT)
 
 
 class Task(_Ended):
@@ -74,7 +76,7 @@ class Task(_Ended):
     operation: str = ""
     message: str | None = None
     code: str | None = None
-    result: Result | None = None
+    result: _Object[Result | None] = None
     depends_on_task_ids: list[str] | None = None
     depends_on_tasks: dict[str, Any] | list[Any] | None = Field(None, exclude=True)
 
@@ -136,30 +138,30 @@ def place_of(made: str) -> tuple[str, str, str]:
     return "tasks" if name else "jobs", its_id, name
 
 
-class JobAnswer(_Incoming):
+class JobAnswer(Incoming):
     """One job in its envelope."""
 
     data: Job
 
 
-class TaskAnswer(_Incoming):
+class TaskAnswer(Incoming):
     """One task in its envelope."""
 
     data: Task
 
 
-class _Links(_Incoming):
+class _Links(Incoming):
     next: str | None = None
 
 
-class Page(_Incoming):
+class Page(Incoming):
     """One page of a list; there is no total, and `next` is null on the last one (FACTS 4.3)."""
 
     data: list[dict[str, Any]]
     links: _Links = _Links()
 
 
-class JobEvent(_Incoming):
+class JobEvent(Incoming):
     """The body of a webhook (FACTS 4.7)."""
 
     event: str = Field(min_length=1)
@@ -170,10 +172,10 @@ class JobEvent(_Incoming):
         return self.model_dump(mode="json", exclude_none=True)
 
 
-class _Problem(_Incoming):
+class _Problem(Incoming):
     message: str = ""
     code: str = ""
-    errors: dict[str, Any] = Field(default_factory=dict)
+    errors: _Object[dict[str, Any]] = Field(default_factory=dict)
 
 
 def read_error(body: bytes) -> tuple[str, str, tuple[str, ...]]:

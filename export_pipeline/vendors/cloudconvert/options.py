@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 
-from export_pipeline.vendors.fields import HeaderSecret
+from export_pipeline.vendors.fields import HeaderSecret, base_address
 from export_pipeline.vendors.options import VendorAccount, VendorOptions, part, variable
 
 PREFIX = "EXPORT_CLOUDCONVERT_"
@@ -63,12 +63,12 @@ class CloudConvertOptions(VendorOptions):
 
     prefix: ClassVar[str] = PREFIX
 
-    api_url: str = variable(
+    api_url: Annotated[str, base_address("https://api.cloudconvert.com", "/v2")] = variable(
         PREFIX + "API_URL",
         "CloudConvert's API: of a region, or of its sandbox",
         default="https://api.cloudconvert.com",
     )
-    sync_url: str = variable(
+    sync_url: Annotated[str, base_address("https://sync.api.cloudconvert.com", "/v2")] = variable(
         PREFIX + "SYNC_URL",
         "Its host whose answers wait for the end of a job",
         default="https://sync.api.cloudconvert.com",

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain, repeat
 
-from export_pipeline.errors import ScanGone, VendorUnavailable
+from export_pipeline.errors import ScanGone, VendorError
 from export_pipeline.ledger import orders
 from export_pipeline.ledger.database import Ledger, Tx
 from export_pipeline.ledger.rows import Order
+from export_pipeline.vendors.artifacts import Availability, PlannedArtifact
 from export_pipeline.vendors.cloudconvert.artifacts import (
     ARCHIVE,
     FILES,
@@ -28,15 +29,10 @@ from export_pipeline.vendors.cloudconvert.finished import Finished, Turns, find_
 from export_pipeline.vendors.cloudconvert.models import File, Job, Task
 from export_pipeline.vendors.cloudconvert.options import CloudConvertOptions
 from export_pipeline.vendors.cloudconvert.results import has_links
+from export_pipeline.vendors.completion import Completion
 from export_pipeline.vendors.http import Call
+from export_pipeline.vendors.placement import Placement, Receipt
 from export_pipeline.vendors.redaction import redact
-from export_pipeline.vendors.vendor import (
-    Availability,
-    Completion,
-    Placement,
-    PlannedArtifact,
-    Receipt,
-)
 
 _WAYS = ("delivery", "inline", "archive_multiple_files")
 """What a scan or else the settings say of how files come, as `Wanted` has it."""
@@ -99,13 +95,14 @@ class Placing:
             if earlier is not None:
                 return earlier
         body = json.dumps(named.export.arguments()).encode()
+        await placement.leaves()
         shown = await self._client.create_task(told, named.export.operation, body, named.name)
         return await self._at_its_end(told, shown) if self._options.sync else shown
 
     async def _at_its_end(self, call: Call, shown: Shown) -> Shown:
         try:
             return shown._replace(job=await self._client.made(call, shown.job.id, waits=True))
-        except VendorUnavailable:
+        except VendorError:
             return shown  # it was taken all the same, and is asked after later
 
 

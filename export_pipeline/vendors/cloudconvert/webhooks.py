@@ -1,18 +1,20 @@
 """What CloudConvert's webhooks say (FACTS 4.7): a job of the team's, or one of ours, ended."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pydantic import ValidationError
 
 from export_pipeline.errors import BadInput
+from export_pipeline.validation import in_words
 from export_pipeline.vendors.cloudconvert.details import Kind, ScanDetails
 from export_pipeline.vendors.cloudconvert.ending import completion_of
 from export_pipeline.vendors.cloudconvert.models import ERROR, FINISHED, JobEvent
 from export_pipeline.vendors.cloudconvert.options import CloudConvertOptions, Found
 from export_pipeline.vendors.cloudconvert.signatures import ENDED, FINISHED_EVENT
 from export_pipeline.vendors.cloudconvert.tags import is_ours, order_of
-from export_pipeline.vendors.payloads import problems
-from export_pipeline.vendors.vendor import Completion, Registration
+from export_pipeline.vendors.completion import Completion
+from export_pipeline.vendors.vendor import Registration
 
 
 def read_registration(body: bytes, options: CloudConvertOptions) -> Registration | None:
@@ -40,12 +42,13 @@ def read_completion(body: bytes, names: Sequence[str]) -> Completion:
     # Its own status may be null there, as in the vendor's example.
     status = FINISHED if told.event == FINISHED_EVENT else ERROR
     job = told.job.model_copy(update={"status": status})
-    return completion_of(job, order_of(job.tag) or "", names) or Completion()
+    word = completion_of(job, order_of(job.tag) or "", names) or Completion()
+    return replace(word, vendor_order=job.id)
 
 
 def _parse(body: bytes) -> JobEvent:
     try:
         return JobEvent.model_validate_json(body)
     except ValidationError as error:
-        reason = problems(error)
+        reason = in_words(error)
     raise BadInput(f"not the webhook that CloudConvert documents: {reason}")

@@ -9,8 +9,10 @@ from pydantic import ValidationError
 from export_pipeline.errors import Unreadable
 from export_pipeline.ledger.rows import Scan
 from export_pipeline.scans import escape
+from export_pipeline.validation import in_words
+from export_pipeline.vendors.artifacts import ArtifactKind, Availability, PlannedArtifact
 from export_pipeline.vendors.copyleaks.details import ScanDetails
-from export_pipeline.vendors.copyleaks.models import RESULTS_PER_EXPORT, makes_file_name
+from export_pipeline.vendors.copyleaks.models import makes_file_name
 from export_pipeline.vendors.copyleaks.shapes import (
     AiDetectionShape,
     CrawledVersionShape,
@@ -20,9 +22,9 @@ from export_pipeline.vendors.copyleaks.shapes import (
     WritingFeedbackShape,
 )
 from export_pipeline.vendors.openers import open_pdf
-from export_pipeline.vendors.payloads import problems
-from export_pipeline.vendors.vendor import ArtifactKind, Availability, PlannedArtifact
 
+RESULTS_PER_EXPORT = 1000
+"""Seed 000: `results`, at most 1000 items."""
 RESULTS = "results"
 CRAWLED_VERSION = "crawled_version"
 PDF_REPORT = "pdf_report"
@@ -41,7 +43,7 @@ def _opens_as(shape: type[Shape]) -> Callable[[BinaryIO], dict[str, Any]]:
         try:
             shape.model_validate_json(file.read())
         except ValidationError as error:
-            reason = f"not the JSON that the vendor documents: {problems(error)}"
+            reason = f"not the JSON that the vendor documents: {in_words(error)}"
             raise Unreadable(reason) from None
         return {}
 

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from http import HTTPStatus
 from urllib.parse import parse_qsl, quote, urlsplit
@@ -16,22 +16,15 @@ from export_pipeline.errors import (
     VendorError,
 )
 from export_pipeline.ledger.quotas import Quota
-from export_pipeline.settings import CopyleaksAccount, Settings
-from export_pipeline.storage.store import UploadTarget
 from export_pipeline.vendors.channel import Channel, in_time
-from export_pipeline.vendors.copyleaks.artifacts import KIND_NAMES, RESULTS
-from export_pipeline.vendors.copyleaks.login import VENDOR, CopyleaksLogin
-from export_pipeline.vendors.copyleaks.models import (
-    ID,
-    Destination,
-    ErrorFacts,
-    ExportRequest,
-    ResultDestination,
-    read_error,
-)
+from export_pipeline.vendors.copyleaks import VENDOR
+from export_pipeline.vendors.copyleaks.artifacts import KIND_NAMES
+from export_pipeline.vendors.copyleaks.login import CopyleaksLogin
+from export_pipeline.vendors.copyleaks.models import ID, ErrorFacts, read_error
+from export_pipeline.vendors.copyleaks.options import CopyleaksAccount, CopyleaksOptions
+from export_pipeline.vendors.copyleaks.requests import ExportRequest, export_body
 from export_pipeline.vendors.http import Answer, Call
-from export_pipeline.vendors.payloads import problems
-from export_pipeline.vendors.vendor import Placement, Receipt
+from export_pipeline.vendors.placement import Placement, Receipt
 
 DELETE_PATH = "/v3.1/scans/delete"
 _FIELD = re.compile(r"[A-Za-z]+")
@@ -39,23 +32,25 @@ _RESULT = re.compile(r"\bresults(\[\d+\]|/.+)", re.IGNORECASE | re.ASCII)
 _KIND_OF_FIELD = {name.replace("_", ""): name for name in KIND_NAMES}
 
 
-def export_quotas(settings: Settings) -> tuple[Quota, Quota]:
+def export_quotas(options: CopyleaksOptions) -> tuple[Quota, Quota]:
     """What one export call uses (FACTS 1.8): exports a minute, requests a second."""
     return (
-        Quota("exports per minute", settings.copyleaks_exports_per_minute, 60),
-        Quota("requests per second", settings.copyleaks_requests_per_second, 1),
+        Quota("exports per minute", options.exports_per_minute, 60),
+        Quota("requests per second", options.requests_per_second, 1),
     )
 
 
 class CopyleaksClient:
     """The calls of one account. Every error names the scan and keeps the vendor's request id."""
 
-    def __init__(self, account: CopyleaksAccount, settings: Settings, channel: Channel) -> None:
-        self.login = CopyleaksLogin(account, settings.copyleaks_login_url, channel)
+    def __init__(
+        self, account: CopyleaksAccount, options: CopyleaksOptions, channel: Channel
+    ) -> None:
+        self.login = CopyleaksLogin(account, options.login_url, channel)
         self._account = account.name
-        self._settings = settings
+        self._options = options
         self._channel = channel
-        self._quotas = export_quotas(settings)
+        self._quotas = export_quotas(options)
 
     async def export(self, placement: Placement) -> Receipt:
         """Send one order; the quotas of the call are claimed by the caller (seed 000).
@@ -68,8 +63,8 @@ class CopyleaksClient:
         scan, order = placement.scan.scan, placement.order.id
         call = Call(VENDOR, self._account, "the export", scan, _secrets(placement))
         path = f"/v3/downloads/{_segment(call, scan)}/export/{_segment(call, order)}"
-        body = export_body(call, placement, self._settings.copyleaks_max_retries)
-        answer = await self._send(call, path, body, self._quotas, placement.is_on_time)
+        body = export_body(call, placement, self._options.max_retries)
+        answer = await self._send(call, path, body, self._quotas, placement)
         return Receipt(request_id=answer.request_id)
 
     async def resend_webhook(self, scan: str) -> None:
@@ -82,7 +77,7 @@ class CopyleaksClient:
         path = f"/v3/scans/{_segment(call, scan)}/webhooks/resend"
         requests = self._quotas[1:]
         await self._channel.turn(call, requests)
-        await self._send(call, path, None, requests, lambda: True)
+        await self._send(call, path, None, requests)
 
     async def delete(self, scan: str) -> None:
         """Have the vendor delete a completed scan for good; none there is fine (FACTS 1.9).
@@ -94,7 +89,7 @@ class CopyleaksClient:
         body = json.dumps({"scans": [{"id": scan}], "purge": True}).encode()
         requests = self._quotas[1:]
         await self._channel.turn(call, requests)
-        await self._send(call, DELETE_PATH, body, requests, lambda: True, verb="PATCH")
+        await self._send(call, DELETE_PATH, body, requests, verb="PATCH")
 
     async def _send(
         self,
@@ -102,10 +97,10 @@ class CopyleaksClient:
         path: str,
         body: bytes | None,
         quotas: Sequence[Quota],
-        is_on_time: Callable[[], bool],
+        placement: Placement | None = None,
         verb: str = "POST",
     ) -> Answer:
-        work = self._send_with_token(call, path, body, quotas, is_on_time, verb)
+        work = self._send_with_token(call, path, body, quotas, placement, verb)
         return await in_time(call, work, "login and turn")
 
     async def _send_with_token(
@@ -114,15 +109,16 @@ class CopyleaksClient:
         path: str,
         body: bytes | None,
         quotas: Sequence[Quota],
-        is_on_time: Callable[[], bool],
+        placement: Placement | None,
         verb: str,
     ) -> Answer:
         """Send with the account's token; a refused token is renewed once."""
-        token = await self.login.cached()
-        if token is None:
-            token = await self._fresh(call, quotas)
-        elif not is_on_time():
-            raise TurnMissed(f"{call.doing} was not sent: the turn claimed for it had passed")
+        cached = await self.login.cached()
+        token = cached or await self._fresh(call, quotas)
+        if placement is not None:
+            await placement.leaves()
+            if cached and not placement.is_on_time():
+                raise TurnMissed(f"{call.doing} was not sent: the turn claimed for it had passed")
         answer = await self._call(call, verb, token, path, body)
         if answer.status == HTTPStatus.UNAUTHORIZED:
             token = await self._fresh(call, quotas, refused=token)
@@ -141,7 +137,7 @@ class CopyleaksClient:
     async def _call(
         self, call: Call, verb: str, token: str, path: str, body: bytes | None
     ) -> Answer:
-        url = self._settings.copyleaks_api_url.rstrip("/") + path
+        url = self._options.api_url + path
         return await self._channel.send(call, verb, url, bearer=token, body=body)
 
     def _failure(self, call: Call, answer: Answer, sent: bytes | None) -> VendorError:
@@ -151,35 +147,6 @@ class CopyleaksClient:
             error.fields = refused_kinds(said)
             error.vendor_names = refused_results(said, sent)
         return error
-
-
-def export_body(call: Call, placement: Placement, upload_tries: int) -> bytes:
-    """The body of the export call that asks for `placement`.
-
-    Raises:
-        OrderInvalid: the vendor would not take it; nothing was sent.
-    """
-    results: list[ResultDestination] = []
-    singles: dict[str, Destination] = {}
-    try:
-        for name, target in placement.targets.items():
-            kind = placement.kinds[name]
-            if kind == RESULTS:
-                result_id = placement.vendor_names[name]
-                results.append(ResultDestination(id=result_id, **_destination(target)))
-            else:
-                singles[kind] = Destination(**_destination(target))
-        return ExportRequest(
-            completion_webhook=placement.completion.url,
-            completion_webhook_headers=list(placement.completion.headers),
-            max_retries=upload_tries,
-            developer_payload=placement.order.id,
-            results=results,
-            **singles,
-        ).to_bytes()
-    except ValidationError as error:
-        reason = problems(error)
-    raise call.error(OrderInvalid, f"not sent, the vendor would refuse it: {reason}")
 
 
 def refused_kinds(said: ErrorFacts) -> tuple[str, ...]:
@@ -197,10 +164,6 @@ def refused_results(said: ErrorFacts, sent: bytes | None) -> tuple[str, ...]:
     matches = [_RESULT.search(detail.param) for detail in said.details]
     named = [known.get(match.group(1)) for match in matches if match]
     return tuple(dict.fromkeys(result_id for result_id in named if result_id is not None))
-
-
-def _destination(target: UploadTarget) -> dict[str, object]:
-    return {"verb": target.verb, "endpoint": target.url, "headers": list(target.headers)}
 
 
 def _segment(call: Call, vendor_id: str) -> str:

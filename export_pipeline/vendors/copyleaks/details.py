@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from export_pipeline.vendors.copyleaks.models import CompletedWebhook
+from export_pipeline.vendors.copyleaks.webhooks import CompletedWebhook
 
 
 class ScanDetails(BaseModel):

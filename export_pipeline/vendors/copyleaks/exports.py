@@ -11,33 +11,29 @@ from pydantic import BaseModel, ValidationError
 from export_pipeline.errors import BadInput, ExportPipelineError
 from export_pipeline.ledger.quotas import Quota
 from export_pipeline.ledger.rows import Artifact, Order, Scan
-from export_pipeline.scans import DEFAULT_ACCOUNT
 from export_pipeline.settings import Settings
+from export_pipeline.validation import in_words
 from export_pipeline.vendors.accounts import Accounts
-from export_pipeline.vendors.copyleaks.artifacts import KIND_NAMES, KINDS, parts, plan
+from export_pipeline.vendors.artifacts import ArtifactKind, PlannedArtifact
+from export_pipeline.vendors.completion import Completion, Delivery
+from export_pipeline.vendors.copyleaks import VENDOR
+from export_pipeline.vendors.copyleaks.artifacts import KINDS, parts, plan
 from export_pipeline.vendors.copyleaks.client import CopyleaksClient, export_quotas
 from export_pipeline.vendors.copyleaks.details import ScanDetails
-from export_pipeline.vendors.copyleaks.login import LOGINS, VENDOR
-from export_pipeline.vendors.copyleaks.models import (
+from export_pipeline.vendors.copyleaks.login import LOGINS
+from export_pipeline.vendors.copyleaks.options import CopyleaksAccount, CopyleaksOptions
+from export_pipeline.vendors.copyleaks.webhooks import (
     CompletedWebhook,
     CreditsCheckedWebhook,
     ErrorWebhook,
     ExportCompleted,
     ExportTask,
     IndexedWebhook,
-    ScannedDocument,
 )
-from export_pipeline.vendors.payloads import problems
-from export_pipeline.vendors.vendor import (
-    ArtifactKind,
-    Completion,
-    Delivery,
-    Opened,
-    Placement,
-    PlannedArtifact,
-    Receipt,
-    Registration,
-)
+from export_pipeline.vendors.fields import end_of
+from export_pipeline.vendors.options import configure
+from export_pipeline.vendors.placement import Placement, Receipt
+from export_pipeline.vendors.vendor import Opened, Registration
 
 MAX_SCAN_LIFE = timedelta(hours=2880)
 """FACTS 1.2: the longest `expiration`. Webhooks do not tell a scan's own, so it may end sooner."""
@@ -65,15 +61,11 @@ class Copyleaks(Accounts[CopyleaksClient]):
     deletes_archived = False
 
     def _serve(self, settings: Settings) -> Mapping[str, CopyleaksClient]:
-        self._settings = settings
-        self._configured, self._wrong = settings.copyleaks_artifacts, settings.copyleaks_wrong
-        accounts = {one.name: one for one in settings.copyleaks_accounts}
-        if problem := _problem(self._configured):
-            names = [*accounts, *self._wrong] or [DEFAULT_ACCOUNT]
-            self._configured, self._wrong, accounts = (), dict.fromkeys(names, problem), {}
+        configured = configure(CopyleaksOptions, CopyleaksAccount, settings.vendor_variables)
+        self.options, self._wrong = configured.options, configured.wrong
         return {
-            name: CopyleaksClient(account, settings, self._channel)
-            for name, account in accounts.items()
+            account.name: CopyleaksClient(account, self.options, self._channel)
+            for account in configured.accounts
         }
 
     def client(self, account: str) -> CopyleaksClient:
@@ -86,11 +78,11 @@ class Copyleaks(Accounts[CopyleaksClient]):
 
     def quotas(self, account: str) -> Sequence[Quota]:  # noqa: ARG002 - alike for all accounts
         """Exports a minute, then requests a second."""
-        return export_quotas(self._settings)
+        return export_quotas(self.options)
 
     def plan(self, scan: Scan) -> Sequence[PlannedArtifact]:
         """Every artifact of the scan with what is known of it."""
-        return plan(scan, self._configured)
+        return plan(scan, self.options.artifacts)
 
     def parts(self, artifacts: Sequence[PlannedArtifact]) -> Sequence[Sequence[PlannedArtifact]]:
         """Orders of at most 1,000 results."""
@@ -195,28 +187,18 @@ def _utc(seconds: float | None) -> str:
     return f"{datetime.fromtimestamp(seconds or 0.0, UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def _problem(artifacts: tuple[str, ...]) -> str:
-    unknown = [name for name in artifacts if name not in KIND_NAMES]
-    if not unknown:
-        return ""
-    return (
-        f"EXPORT_COPYLEAKS_ARTIFACTS: {', '.join(map(repr, unknown))} is no artifact: use"
-        f" {', '.join(KIND_NAMES)}"
-    )
-
-
 def _parse(model: type[Payload], body: bytes) -> Payload:
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
-        reason = problems(error)
+        reason = in_words(error)
     raise BadInput(f"not the {model.__name__} that Copyleaks documents: {reason}")
 
 
 def _completed(webhook: CompletedWebhook) -> Registration:
     document = webhook.scanned_document
     details = ScanDetails.of_webhook(webhook).to_json()
-    return Registration(document.scan_id, details, _end(document))
+    return Registration(document.scan_id, details, end_of(document.creation_time, MAX_SCAN_LIFE))
 
 
 def _failed(webhook: ErrorWebhook) -> Registration:
@@ -228,11 +210,6 @@ def _failed(webhook: ErrorWebhook) -> Registration:
             " developerPayload when submitting"
         )
     return Registration(webhook.scan, failure=reason)
-
-
-def _end(document: ScannedDocument) -> float | None:
-    created = document.creation_time
-    return None if created is None else (created + MAX_SCAN_LIFE).timestamp()
 
 
 def _delivery(name: str, task: ExportTask) -> Delivery:

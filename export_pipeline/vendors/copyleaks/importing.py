@@ -10,11 +10,7 @@ from pydantic import ValidationError
 
 from export_pipeline.errors import BadInput
 from export_pipeline.vendors.copyleaks.details import ScanDetails
-from export_pipeline.vendors.copyleaks.models import (
-    ID,
-    RESULT_NAME_BYTES,
-    makes_file_name,
-)
+from export_pipeline.vendors.copyleaks.models import ID, RESULT_NAME_BYTES, makes_file_name
 from export_pipeline.vendors.lines import EXPIRES_AT, SCAN, given
 from export_pipeline.vendors.vendor import Registration
 

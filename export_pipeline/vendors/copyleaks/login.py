@@ -3,13 +3,13 @@
 import json
 
 from export_pipeline.ledger.quotas import Quota
-from export_pipeline.settings import CopyleaksAccount
 from export_pipeline.vendors.channel import Channel
+from export_pipeline.vendors.copyleaks import VENDOR
 from export_pipeline.vendors.copyleaks.models import LoginAnswer, read_error
+from export_pipeline.vendors.copyleaks.options import CopyleaksAccount
 from export_pipeline.vendors.http import Answer, Call, send
 from export_pipeline.vendors.login import Granted, Login
 
-VENDOR = "copyleaks"
 LOGINS_PER_15_MINUTES = 12
 """FACTS 1.1 and 1.8."""
 LOGINS = Quota("logins per 15 minutes", LOGINS_PER_15_MINUTES, 900, burst=6)
@@ -23,7 +23,7 @@ class CopyleaksLogin(Login):
         self._key = account.key.get_secret_value()
         credential = f"{self._email}\0{self._key}"
         super().__init__(VENDOR, account.name, credential, LOGINS, channel)
-        self._url = url.rstrip("/") + "/v3/account/login/api"
+        self._url = f"{url}/v3/account/login/api"
 
     @property
     def secrets(self) -> tuple[str, ...]:

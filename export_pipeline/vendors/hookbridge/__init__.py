@@ -1,1 +1,4 @@
 """HookBridge (seed 002): exports of delivery logs as CSV, pulled through a redirect."""
+
+VENDOR = "hookbridge"
+"""Its name in ledger, archive and commands."""

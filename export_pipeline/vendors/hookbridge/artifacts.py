@@ -1,8 +1,8 @@
 """HookBridge's one artifact: the file of an export."""
 
+from export_pipeline.vendors.artifacts import ArtifactKind, PlannedArtifact
 from export_pipeline.vendors.hookbridge.table import open_csv
 from export_pipeline.vendors.openers import by_others
-from export_pipeline.vendors.vendor import ArtifactKind, PlannedArtifact
 
 CSV = ArtifactKind(
     "csv",

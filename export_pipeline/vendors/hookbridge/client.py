@@ -15,6 +15,7 @@ from export_pipeline.errors import (
 )
 from export_pipeline.ledger.quotas import Quota
 from export_pipeline.vendors.channel import Channel
+from export_pipeline.vendors.hookbridge import VENDOR
 from export_pipeline.vendors.hookbridge.filters import Filters
 from export_pipeline.vendors.hookbridge.models import (
     Export,
@@ -28,7 +29,6 @@ from export_pipeline.vendors.keyed import Claimed, KeyedClient, Refusal
 from export_pipeline.vendors.options import infix
 from export_pipeline.vendors.payloads import undocumented
 
-VENDOR = "hookbridge"
 LIST_BYTES = 64 << 20
 """What is read of the list of all exports, some 100,000 of them: it has no pages (FACTS 3.2)."""
 SKEW_SECONDS = 60.0
@@ -77,7 +77,7 @@ class HookBridgeClient(KeyedClient):
     ) -> None:
         super().__init__(account.key, request_quotas(options), channel, address=f"{PREFIX}API_URL")
         self._account = account
-        self._api = f"{options.api_url.rstrip('/')}/v1/exports"
+        self._api = f"{options.api_url}/v1/exports"
 
     def call(self, doing: str, scan: str | None = None, *, again: str = "") -> Call:
         """A call of this account, as its errors name it; see `Call`."""

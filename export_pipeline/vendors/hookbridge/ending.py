@@ -2,28 +2,34 @@
 
 from collections.abc import AsyncIterator
 
-from export_pipeline.errors import ResultLost, ScanGone, VendorUnavailable
-from export_pipeline.vendors.hookbridge.client import HookBridgeClient
+from export_pipeline.errors import OrderRefused, ResultLost, ScanGone, VendorUnavailable
+from export_pipeline.vendors.completion import Completion
+from export_pipeline.vendors.hookbridge.client import HookBridgeClient, Shown
 from export_pipeline.vendors.hookbridge.models import COMPLETED, EXPIRED, FAILED, Export
 from export_pipeline.vendors.hookbridge.table import RowCounter
 from export_pipeline.vendors.http import Call
 from export_pipeline.vendors.redaction import redact
-from export_pipeline.vendors.vendor import Completion
 
 
-def completion_of(export: Export) -> Completion | None:
+def completion_of(shown: Shown) -> Completion | None:
     """The vendor's word on an export, None while it is still to end."""
+    export = shown.export
     if export.status == COMPLETED:
         return Completion(is_ready=True)
     if export.status == FAILED:
-        return Completion(failure=redact(export.error_message or "it gave no reason"))
+        return _failed(shown, redact(export.error_message or "it gave no reason"))
     if export.status == EXPIRED:
-        return Completion(failure="the export expired before its file was read")
+        return _failed(shown, "the export expired before its file was read")
     return None
 
 
+def _failed(shown: Shown, reason: str) -> Completion:
+    named = f" (request id {shown.request_id})" if shown.request_id else ""
+    return Completion(failure=reason + redact(named))
+
+
 async def ask_after(
-    client: HookBridgeClient, export_id: str, listed: Export | None
+    client: HookBridgeClient, export_id: str, listed: Shown | None
 ) -> Completion | None:
     """The completion of one export, from the list if it is there; None if there is none yet.
 
@@ -34,8 +40,8 @@ async def ask_after(
         return completion_of(listed)
     call = client.call(f"the question after export {export_id}")
     try:
-        return completion_of((await client.get(call, export_id)).export)
-    except ScanGone as error:
+        return completion_of(await client.get(call, export_id))
+    except (ScanGone, ResultLost, OrderRefused) as error:
         return Completion(failure=str(error))
     except VendorUnavailable:
         return None

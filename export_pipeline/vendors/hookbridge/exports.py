@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from export_pipeline.concurrency import all_of
 from export_pipeline.errors import ResultLost
@@ -10,27 +11,22 @@ from export_pipeline.ledger.rows import Artifact, Order, Scan
 from export_pipeline.settings import Settings
 from export_pipeline.storage.http import Http
 from export_pipeline.vendors.accounts import Accounts
+from export_pipeline.vendors.artifacts import ArtifactKind, PlannedArtifact
 from export_pipeline.vendors.channel import in_time
+from export_pipeline.vendors.completion import Completion
+from export_pipeline.vendors.hookbridge import VENDOR
 from export_pipeline.vendors.hookbridge.artifacts import FILE, KINDS
-from export_pipeline.vendors.hookbridge.client import VENDOR, HookBridgeClient, request_quotas
+from export_pipeline.vendors.hookbridge.client import HookBridgeClient, Shown, request_quotas
 from export_pipeline.vendors.hookbridge.details import ExportDetails
 from export_pipeline.vendors.hookbridge.ending import ask_after, counted, require_file
-from export_pipeline.vendors.hookbridge.models import Export
 from export_pipeline.vendors.hookbridge.options import HookBridgeAccount, HookBridgeOptions
 from export_pipeline.vendors.hookbridge.placing import place
 from export_pipeline.vendors.login import CHECK_AGAIN
 from export_pipeline.vendors.options import configure
+from export_pipeline.vendors.placement import Placement, Receipt
 from export_pipeline.vendors.pulling import pulled
 from export_pipeline.vendors.unhooked import Unhooked
-from export_pipeline.vendors.vendor import (
-    ArtifactKind,
-    Asking,
-    Completion,
-    Opened,
-    Placement,
-    PlannedArtifact,
-    Receipt,
-)
+from export_pipeline.vendors.vendor import Asking, Opened
 
 ASKING = Asking(at_once=100, first_seconds=5.0, longest_seconds=60.0)
 """Ours: the vendor advises nothing (FACTS 3.4)."""
@@ -112,9 +108,9 @@ class HookBridge(Accounts[HookBridgeClient], Unhooked):
         """
         client = self.client(account)
         call = client.call("the question after exports")
-        listed: dict[str, Export] = {}
+        listed: dict[str, Shown] = {}
         if len(orders) >= LISTED_FROM:
-            listed = {str(one.id): one for one, _ in await client.list_all(call)}
+            listed = {str(one.export.id): one for one in await client.list_all(call)}
         found: dict[str, Completion] = {}
 
         async def note(order: Order) -> None:
@@ -136,7 +132,8 @@ class HookBridge(Accounts[HookBridgeClient], Unhooked):
         """
         client, export_id = self.client(order.account), order.vendor_order or ""
         call = client.call(f"the file of export {export_id}")
-        export, _ = await client.get(call, export_id, missing=ResultLost)
+        export, request_id = await client.get(call, export_id, missing=ResultLost)
+        call = replace(call, request_id=request_id)
         require_file(call, export)
 
         async def locate() -> str:

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from export_pipeline.errors import BadInput
-from export_pipeline.storage.options import in_words
+from export_pipeline.validation import in_words
 from export_pipeline.vendors.hookbridge.details import ExportDetails
 from export_pipeline.vendors.hookbridge.filters import Filters, Moment
 from export_pipeline.vendors.lines import EXPIRES_AT, SCAN, given, seconds

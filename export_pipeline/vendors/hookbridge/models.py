@@ -7,7 +7,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from export_pipeline.vendors.hookbridge.filters import Direction, Filters, Moment
+from export_pipeline.vendors.fields import Moment
+from export_pipeline.vendors.hookbridge.filters import Direction, Filters
 
 COMPLETED = "completed"
 FAILED = "failed"
@@ -19,16 +20,19 @@ class _Incoming(BaseModel):
 
 
 class Export(_Incoming):
-    """An export as the vendor shows it; what it has only once completed is None before."""
+    """An export as the vendor shows it; what it has only once completed is None before.
+
+    Its filters are read as they come: only one that is to be made anew needs them understood.
+    """
 
     id: UUID
     status: str
     direction: str | None = None
-    filter_start_time: Moment
-    filter_end_time: Moment
+    filter_start_time: Moment | None = None
+    filter_end_time: Moment | None = None
     filter_status: str | None = None
-    filter_endpoint_id: UUID | None = None
-    filter_inbound_endpoint_id: UUID | None = None
+    filter_endpoint_id: str | None = None
+    filter_inbound_endpoint_id: str | None = None
     row_count: int | None = Field(None, ge=0)
     file_size_bytes: int | None = Field(None, ge=0)
     error_message: str | None = None
@@ -47,15 +51,15 @@ class Export(_Incoming):
 
         An endpoint goes in as `ep_` and hexadecimal digits and comes back as a dashed UUID.
         """
-        endpoint = self.filter_endpoint_id
+        endpoint = (self.filter_endpoint_id or "").lower().replace("-", "").removeprefix("ep_")
         shown = {
             "start_time": self.filter_start_time,
             "end_time": self.filter_end_time,
-            "status": self.filter_status,
+            "status": self.filter_status or None,
             # Exports of before there was a choice have none.
             "direction": self.direction or Direction.OUTBOUND,
-            "endpoint_id": endpoint and f"ep_{endpoint.hex}",
-            "inbound_endpoint_id": self.filter_inbound_endpoint_id,
+            "endpoint_id": f"ep_{endpoint}" if endpoint else None,
+            "inbound_endpoint_id": self.filter_inbound_endpoint_id or None,
         }
         try:
             return Filters.model_validate(shown)

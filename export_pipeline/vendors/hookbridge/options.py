@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator
 
-from export_pipeline.vendors.fields import HeaderSecret
+from export_pipeline.vendors.fields import HeaderSecret, base_address
 from export_pipeline.vendors.hookbridge.filters import Direction
 from export_pipeline.vendors.options import VendorAccount, VendorOptions, part, variable
 
@@ -28,7 +28,7 @@ class HookBridgeOptions(VendorOptions):
 
     prefix: ClassVar[str] = PREFIX
 
-    api_url: str = variable(
+    api_url: Annotated[str, base_address("https://api.hookbridge.io", "/v1")] = variable(
         PREFIX + "API_URL",
         "HookBridge's API",
         default="https://api.hookbridge.io",

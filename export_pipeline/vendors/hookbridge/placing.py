@@ -9,7 +9,7 @@ from export_pipeline.vendors.hookbridge.details import ExportDetails
 from export_pipeline.vendors.hookbridge.ending import completion_of
 from export_pipeline.vendors.http import Call
 from export_pipeline.vendors.keyed import Claimed
-from export_pipeline.vendors.vendor import Placement, Receipt
+from export_pipeline.vendors.placement import Placement, Receipt
 
 
 async def place(client: HookBridgeClient, call: Call, placement: Placement) -> Receipt:
@@ -42,6 +42,7 @@ async def place(client: HookBridgeClient, call: Call, placement: Placement) -> R
         arrived = await client.find(call, filters, order.queued_at, next(turns))
         if arrived is not None:
             return _receipt(arrived)
+    await placement.leaves()
     return _receipt(await client.create(call, filters, next(turns)))
 
 
@@ -69,5 +70,5 @@ async def _named(
 
 
 def _receipt(shown: Shown) -> Receipt:
-    completion = completion_of(shown.export)
+    completion = completion_of(shown)
     return Receipt(shown.request_id, str(shown.export.id), completion=completion)

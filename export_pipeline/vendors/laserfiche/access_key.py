@@ -17,7 +17,7 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
-from export_pipeline.vendors.payloads import problems
+from export_pipeline.validation import in_words
 
 AUDIENCE = "laserfiche.com"
 ASSERTION_SECONDS = 600
@@ -60,7 +60,7 @@ class AccessKey(BaseModel):
         try:
             return cls.model_validate(json.loads(b64decode(text, validate=True)))
         except ValidationError as error:
-            reason = problems(error)
+            reason = in_words(error)
         except (ValueError, RecursionError):
             reason = "it is not base64 of JSON"
         raise ValueError(f"paste the access key as the developer console exports it: {reason}")

@@ -1,35 +1,28 @@
-"""What Laserfiche answers: lenient, what we do not use is ignored, null is the same as missing."""
+"""What Laserfiche answers: lenient, what we do not use is ignored, null is the same as missing.
+
+A list is never missing: an error that comes with a success's status must not be taken for an empty
+one, which would lose every task, or end a look at a folder.
+"""
 
 from enum import StrEnum
-from typing import Any
 
 from pydantic import (
-    BaseModel,
     ConfigDict,
     Field,
     ValidationError,
-    model_validator,
 )
 from pydantic.alias_generators import to_camel
 
 from export_pipeline.vendors.fields import HeaderSecret, Moment
 from export_pipeline.vendors.laserfiche.details import EntryFacts
+from export_pipeline.vendors.payloads import Incoming
 
 DOCUMENT = "Document"
 SHORTCUT = "Shortcut"
 
 
-class _Incoming(BaseModel):
-    model_config = ConfigDict(
-        alias_generator=to_camel, populate_by_name=True, extra="ignore", hide_input_in_errors=True
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _without_nulls(cls, data: Any) -> Any:
-        if not isinstance(data, dict):
-            return data
-        return {name: value for name, value in data.items() if value is not None}
+class _Incoming(Incoming):
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
 
 
 class TokenAnswer(_Incoming):
@@ -58,8 +51,8 @@ class Entry(_Incoming):
     """An entry; a listing tells of a document only what is common to all (FACTS 2.7)."""
 
     id: int
+    entry_type: str = Field(min_length=1)
     name: str = ""
-    entry_type: str = ""
     full_path: str | None = None
     creator: str | None = None
     last_modified_time: Moment | None = None
@@ -95,7 +88,7 @@ class Page(_Incoming):
 class EntryPage(Page):
     """A page of a listing or of a search's results."""
 
-    value: list[Entry] = []
+    value: list[Entry]
 
 
 class AuditReason(_Incoming):
@@ -109,20 +102,20 @@ class AuditReason(_Incoming):
 class AuditReasonPage(Page):
     """A page of audit reasons."""
 
-    value: list[AuditReason] = []
+    value: list[AuditReason]
 
 
 class Repository(_Incoming):
     """A repository that the account may see."""
 
-    id: str
+    id: str = ""
     name: str = ""
 
 
 class Repositories(_Incoming):
     """All of them."""
 
-    value: list[Repository] = []
+    value: list[Repository]
 
 
 class ExportAnswer(_Incoming):
@@ -138,10 +131,8 @@ class StartedTask(_Incoming):
 
 
 class TaskStatus(StrEnum):
-    """Where a task stands."""
+    """How a task ended; any other status is one of a task that goes on."""
 
-    NOT_STARTED = "NotStarted"
-    IN_PROGRESS = "InProgress"
     COMPLETED = "Completed"
     FAILED = "Failed"
     CANCELLED = "Cancelled"
@@ -156,16 +147,16 @@ class TaskResult(_Incoming):
 class Task(_Incoming):
     """A long operation, as the vendor tells of it."""
 
-    id: str
-    status: TaskStatus
-    errors: list[Problem] = []
+    id: str = ""
+    status: str
+    errors: list[Problem] = Field(default_factory=list)
     result: TaskResult = TaskResult()
 
 
 class Tasks(_Incoming):
     """Those of the tasks asked after that the vendor knows."""
 
-    value: list[Task] = []
+    value: list[Task]
 
 
 def read_problem(body: bytes) -> Problem:

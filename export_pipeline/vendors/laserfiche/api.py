@@ -8,17 +8,31 @@ from urllib.parse import quote, urljoin, urlsplit
 
 from pydantic import BaseModel
 
-from export_pipeline.errors import OrderRefused, VendorError, VendorUnavailable
+from export_pipeline.errors import (
+    AuthenticationFailed,
+    OrderRefused,
+    VendorError,
+    VendorUnavailable,
+)
 from export_pipeline.ledger.quotas import Quota
 from export_pipeline.vendors.channel import Channel
 from export_pipeline.vendors.http import Answer, Call
+from export_pipeline.vendors.laserfiche import VENDOR
 from export_pipeline.vendors.laserfiche.answers import Page, read_problem
-from export_pipeline.vendors.laserfiche.login import VENDOR, LaserficheLogin
-from export_pipeline.vendors.laserfiche.options import LaserficheAccount, LaserficheOptions
+from export_pipeline.vendors.laserfiche.login import LaserficheLogin
+from export_pipeline.vendors.laserfiche.options import (
+    PREFIX,
+    LaserficheAccount,
+    LaserficheOptions,
+)
 from export_pipeline.vendors.payloads import read_answer
 
 CALLS_AT_ONCE = 10
 """Ours: an entry is read within the turn that is claimed for its export, so it must not wait."""
+TOKEN_ENDED = (
+    "its token ended before all was read; it is begun anew by itself: if that ends so again and"
+    f" again, narrow the search, or raise {PREFIX}CALLS_PER_MINUTE where the server has no limit"
+)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -82,7 +96,8 @@ class Api:
 
     def call(self, doing: str, scan: str | None = None) -> Call:
         """What the errors of a call tell."""
-        return Call(VENDOR, self.account.name, doing, scan, self.login.secrets)
+        advice: dict[type[VendorError], str] = {AuthenticationFailed: self.login.todo}
+        return Call(VENDOR, self.account.name, doing, scan, self.login.secrets, advice=advice)
 
     async def send(
         self,
@@ -156,7 +171,7 @@ class Api:
             else:
                 found = await self.send_as(call, request, [self.calls], token)
                 if found is None:
-                    raise call.error(VendorUnavailable, "its token ended; it is begun anew")
+                    raise call.error(VendorUnavailable, TOKEN_ENDED)
                 answer = found
             page = self.read(call, model, answer)
             yield page
@@ -209,13 +224,15 @@ class Api:
     def _next(self, call: Call, url: str, page: Page) -> str | None:
         if page.next_link is None:
             return None
-        link = urljoin(url, page.next_link)
+        link = _joined(url, page.next_link)
         if origin(link) != origin(self.repository_url):
             raise call.error(
                 VendorError,
-                f"the next page lies at {urlsplit(link).hostname}, which is not the API's own"
-                " origin, and is not followed: its token would go there",
+                f"the next page lies at {urlsplit(link).hostname or 'no address'}, which is not the"
+                " API's own origin, and is not followed: its token would go there",
             )
+        if link == url:
+            raise call.error(VendorError, "the next page is the same page: it is not read for ever")
         return link
 
 
@@ -227,3 +244,11 @@ def origin(url: str) -> tuple[str, str | None, int | None]:
     except ValueError:
         port = -1
     return parts.scheme, parts.hostname, port
+
+
+def _joined(url: str, link: str) -> str:
+    """Where a link leads from `url`; "" if it is no address."""
+    try:
+        return urljoin(url, link)
+    except ValueError:
+        return ""

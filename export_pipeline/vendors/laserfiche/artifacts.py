@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection, Sequence
 
 from export_pipeline.ledger.rows import Scan
+from export_pipeline.vendors.artifacts import ArtifactKind, Availability, PlannedArtifact
 from export_pipeline.vendors.laserfiche.details import EntryFacts, ExportOptions, ScanDetails
 from export_pipeline.vendors.laserfiche.images import open_image
 from export_pipeline.vendors.laserfiche.models import (
@@ -13,7 +14,6 @@ from export_pipeline.vendors.laserfiche.models import (
     selected_pages,
 )
 from export_pipeline.vendors.openers import by_others, open_document, open_text
-from export_pipeline.vendors.vendor import ArtifactKind, Availability, PlannedArtifact
 
 ANY_TYPE = "application/octet-stream"
 ZIP_SUFFIX = "zip"

@@ -27,8 +27,7 @@ from export_pipeline.vendors.laserfiche.answers import (
 )
 from export_pipeline.vendors.laserfiche.api import Answered, Api, Request, export_quota
 from export_pipeline.vendors.laserfiche.models import INT32_MAX, ExportRequest
-from export_pipeline.vendors.laserfiche.options import PREFIX, LaserficheOptions
-from export_pipeline.vendors.options import infix
+from export_pipeline.vendors.laserfiche.options import LaserficheOptions
 
 HOLD_SECONDS = 60.0
 """Seed 001: a synchronous export works so long; FACTS 2.4: a question after tasks is held so."""
@@ -175,14 +174,15 @@ class LaserficheClient:
             VendorError: see `classify`.
         """
         call = self.api.call("the list of repositories")
-        base_url = self.api.account.base_url
-        request = Request("GET", f"{base_url}/v2/Repositories")
+        account = self.api.account
+        request = Request("GET", f"{account.base_url}/v2/Repositories")
         # No scan is gone: wherever the API is, it has this list.
         lacking = (HTTPStatus.NOT_FOUND,)
         answered = await self.api.send(call, request, [self.api.calls], but=lacking)
         if not answered.answer.is_success:
             raise ConfigError(
-                f"{self._variable('URL')}: no Laserfiche API answers at {base_url}: correct it"
+                f"{account.variable('URL')}: no Laserfiche API answers at {account.base_url}:"
+                " correct it"
             )
         return self.api.read(call, Repositories, answered.answer).value
 
@@ -193,19 +193,17 @@ class LaserficheClient:
             ConfigError: the account does not see it, or there is no API at its address.
             VendorError: see `classify`.
         """
-        wanted = self.api.account.repository
+        account = self.api.account
         seen = await self.repositories()
-        found = next((one for one in seen if one.id == wanted), None)
+        found = next((one for one in seen if one.id == account.repository), None)
         if found is not None:
             return found
         names = ", ".join(one.id for one in seen) or "none"
         raise ConfigError(
-            f"{self._variable('REPOSITORY')}: Laserfiche account {self.api.account.name!r} sees no"
-            f" repository {wanted!r}; it sees {names}: correct it, or grant the account access"
+            f"{account.variable('REPOSITORY')}: Laserfiche account {account.name!r} sees no"
+            f" repository {account.repository!r}; it sees {names}: correct it, or grant the account"
+            " access"
         )
-
-    def _variable(self, suffix: str) -> str:
-        return f"{PREFIX}{infix(self.api.account.name)}{suffix}"
 
     async def _export(
         self,

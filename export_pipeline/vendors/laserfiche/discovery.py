@@ -13,7 +13,7 @@ alone are found, of a folder those directly in it; for a tree, search with `{LF:
 
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, aclosing
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from operator import add
 from secrets import token_hex
@@ -21,25 +21,27 @@ from urllib.parse import quote, urlencode
 
 from pydantic import BaseModel, ConfigDict
 
-from export_pipeline.errors import VendorError, VendorUnavailable
+from export_pipeline.errors import OrderRefused, ScanGone, VendorError, VendorUnavailable
 from export_pipeline.ledger import cursors
 from export_pipeline.ledger.bulk import NewScan, Registered, register_many
 from export_pipeline.ledger.database import Ledger, Tx
 from export_pipeline.scans import ScanKey
 from export_pipeline.vendors.channel import TURN_SECONDS
 from export_pipeline.vendors.http import Call
+from export_pipeline.vendors.laserfiche import VENDOR
 from export_pipeline.vendors.laserfiche.answers import DOCUMENT, Entry, EntryPage, StartedTask
 from export_pipeline.vendors.laserfiche.api import Request
 from export_pipeline.vendors.laserfiche.client import HOLD_SECONDS, LaserficheClient
 from export_pipeline.vendors.laserfiche.details import ScanDetails
 from export_pipeline.vendors.laserfiche.ending import completion_of
-from export_pipeline.vendors.laserfiche.login import VENDOR
 from export_pipeline.vendors.laserfiche.models import SearchRequest
 from export_pipeline.vendors.laserfiche.options import LaserficheAccount, LaserficheOptions
 from export_pipeline.vendors.laserfiche.slot import open_slot
 from export_pipeline.vendors.vendor import Registration
 
 NEWEST_FIRST = "lastModifiedTime desc"
+NO_DATE = datetime.fromtimestamp(0, UTC)
+"""Up to it a date is none: .NET writes the first moment of the year 1 where there is no date."""
 SEARCH_MARGIN = timedelta(days=1)
 """Searches know whole days, of a time zone that no document names."""
 SEARCH_QUESTIONS = 10
@@ -88,12 +90,14 @@ class Cursor(BaseModel):
         is_due = self.swept_at is None or now - self.swept_at >= options.sweep_seconds
         if is_due or self.modified is None:
             return None
-        return self.modified - timedelta(seconds=options.overlap_seconds)
+        # Nothing can have been changed later: whatever says so was written by a wrong clock.
+        known = min(self.modified, datetime.fromtimestamp(now, UTC))
+        return known - timedelta(seconds=options.overlap_seconds)
 
     def past(self, entry: Entry) -> "Cursor":
         """This cursor once the entry is known."""
         told = entry.last_modified_time
-        is_newer = told is not None and (self.modified is None or told > self.modified)
+        is_newer = told is not None and told > (self.modified or NO_DATE)
         return self.model_copy(update={"modified": told}) if is_newer else self
 
 
@@ -148,7 +152,7 @@ class Look:
 
     async def _folder(self) -> AsyncGenerator[EntryPage, None]:
         folder = self._source.folder
-        call = self._api.call(f"the look into folder {folder}")
+        call = self._call(f"the look into folder {folder}", "FOLDER")
         query = urlencode({"$orderby": NEWEST_FIRST})
         url = f"{self._api.repository_url}/Entries/{folder}/Folder/Children?{query}"
         last, is_in_order = datetime.max.replace(tzinfo=UTC), True
@@ -161,7 +165,7 @@ class Look:
                 return
 
     async def _search(self) -> AsyncGenerator[EntryPage, None]:
-        call = self._api.call("the search")
+        call = self._call("the search", "SEARCH")
         owner = f"search/{token_hex(8)}"
         async with AsyncExitStack() as after:
             if self._slot is not None:
@@ -177,6 +181,12 @@ class Look:
             url = f"{self._api.repository_url}/Searches/{quote(search, safe='')}/Results"
             async for page in self._api.pages(call, EntryPage, url, token):
                 yield page
+
+    def _call(self, doing: str, suffix: str) -> Call:
+        """A call that only a wrong source makes a wrong one."""
+        todo = f"correct {self._api.account.variable(suffix)}"
+        call = self._api.call(doing)
+        return replace(call, advice={**call.advice, ScanGone: todo, OrderRefused: todo})
 
     async def _begin(self, call: Call) -> tuple[str, str]:
         """A search's task, and the token to which it belongs."""

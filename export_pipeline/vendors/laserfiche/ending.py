@@ -5,13 +5,13 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 
-from export_pipeline.errors import ScanGone, VendorError
+from export_pipeline.errors import AuthenticationFailed, RateLimited, ScanGone, VendorError
 from export_pipeline.ledger.rows import Order
+from export_pipeline.vendors.completion import Completion
 from export_pipeline.vendors.laserfiche.answers import Problem, Task, TaskStatus
 from export_pipeline.vendors.laserfiche.client import TASKS_PER_CALL, LaserficheClient
 from export_pipeline.vendors.laserfiche.keeping import Keeping
 from export_pipeline.vendors.redaction import redact
-from export_pipeline.vendors.vendor import Completion
 
 PERMANENT = frozenset(
     {
@@ -23,6 +23,8 @@ PERMANENT = frozenset(
     }
 )
 """Statuses of a task's errors that another order of the same would meet again."""
+OF_ACCOUNT = (RateLimited, AuthenticationFailed)
+"""Told whatever else was answered: the account rests then."""
 LOST = (
     "the vendor no longer knows the export's task: it forgets one 15 minutes after its end, and may"
     " with the token that started it"
@@ -37,7 +39,7 @@ async def ask_after(
     Each question is about tasks of one token; all are asked at once, and held by the vendor.
 
     Raises:
-        VendorError: none could be asked after.
+        VendorError: none could be asked after, or the account has to rest.
     """
     kept = await keeping.tokens(orders)
     questions = list(_questions(orders, kept))
@@ -47,7 +49,8 @@ async def ask_after(
     errors = [one for one in answers if isinstance(one, BaseException)]
     found = {name: task for one in answers if isinstance(one, dict) for name, task in one.items()}
     for error in errors:
-        if not found or not isinstance(error, VendorError):
+        is_of_question = isinstance(error, VendorError) and not isinstance(error, OF_ACCOUNT)
+        if not (found and is_of_question):
             raise error
     ended = {order.id: found[order.vendor_order] for order in orders if order.vendor_order in found}
     links = {name: task.result.uri for name, task in ended.items() if task and task.result.uri}

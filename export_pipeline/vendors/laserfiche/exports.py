@@ -11,8 +11,11 @@ from export_pipeline.ledger.rows import Artifact, Order, Scan
 from export_pipeline.settings import Settings
 from export_pipeline.storage.http import Http
 from export_pipeline.vendors.accounts import Accounts
+from export_pipeline.vendors.artifacts import ArtifactKind, PlannedArtifact
 from export_pipeline.vendors.channel import in_time
+from export_pipeline.vendors.completion import Completion
 from export_pipeline.vendors.file_names import file_name
+from export_pipeline.vendors.laserfiche import VENDOR
 from export_pipeline.vendors.laserfiche.api import Api, export_quota
 from export_pipeline.vendors.laserfiche.artifacts import KINDS, parts, plan
 from export_pipeline.vendors.laserfiche.client import (
@@ -22,7 +25,7 @@ from export_pipeline.vendors.laserfiche.client import (
 )
 from export_pipeline.vendors.laserfiche.ending import ask_after
 from export_pipeline.vendors.laserfiche.keeping import Keeping
-from export_pipeline.vendors.laserfiche.login import VENDOR, credential
+from export_pipeline.vendors.laserfiche.login import credential
 from export_pipeline.vendors.laserfiche.options import (
     LaserficheAccount,
     LaserficheOptions,
@@ -30,17 +33,10 @@ from export_pipeline.vendors.laserfiche.options import (
 from export_pipeline.vendors.laserfiche.placing import Placing
 from export_pipeline.vendors.laserfiche.slot import Slot, open_slot
 from export_pipeline.vendors.options import configure
+from export_pipeline.vendors.placement import Placement, Receipt
 from export_pipeline.vendors.pulling import pulled
 from export_pipeline.vendors.unhooked import Unhooked
-from export_pipeline.vendors.vendor import (
-    ArtifactKind,
-    Asking,
-    Completion,
-    Opened,
-    Placement,
-    PlannedArtifact,
-    Receipt,
-)
+from export_pipeline.vendors.vendor import Asking, Opened
 
 ASKING = Asking(
     at_once=TASKS_PER_CALL,

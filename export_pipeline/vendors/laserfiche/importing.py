@@ -7,11 +7,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from export_pipeline.errors import BadInput
+from export_pipeline.validation import in_words
 from export_pipeline.vendors.laserfiche.client import is_entry_id
 from export_pipeline.vendors.laserfiche.details import ExportOptions, ScanDetails
 from export_pipeline.vendors.laserfiche.models import INT32_MAX, Part
 from export_pipeline.vendors.lines import SCAN, given
-from export_pipeline.vendors.payloads import problems
 from export_pipeline.vendors.vendor import Registration
 
 PARTS = "part"
@@ -90,5 +90,5 @@ def _options(told: Mapping[str, Any]) -> ExportOptions:
     try:
         return ExportOptions.model_validate(nested)
     except ValidationError as error:
-        reason = problems(error)
+        reason = in_words(error)
     raise BadInput(reason)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from export_pipeline.ledger import tokens
 from export_pipeline.ledger.database import Ledger, Tx
 from export_pipeline.ledger.rows import Order
-from export_pipeline.vendors.laserfiche.login import VENDOR
+from export_pipeline.vendors.laserfiche import VENDOR
 
 LINK_SECONDS = 86_400.0
 """Ours: how long a link lives is documented nowhere (FACTS 2.5); it is tried until it is dead."""

@@ -9,11 +9,11 @@ from urllib.parse import quote, urlencode
 from export_pipeline.ledger.quotas import Quota
 from export_pipeline.vendors.channel import Channel
 from export_pipeline.vendors.http import Answer, Call, send
+from export_pipeline.vendors.laserfiche import VENDOR
 from export_pipeline.vendors.laserfiche.answers import TokenAnswer, read_problem
 from export_pipeline.vendors.laserfiche.options import LaserficheAccount
 from export_pipeline.vendors.login import Granted, Login
 
-VENDOR = "laserfiche"
 SCOPE = "repository.Read"
 """FACTS 2.1: enough to list, search and export; tasks need none."""
 
@@ -30,6 +30,17 @@ class LaserficheLogin(Login):
         """Password or service key; an assertion is struck out as any bearer token is."""
         given = (self._of.password, self._of.service_key)
         return tuple(secret.get_secret_value() for secret in given if secret is not None)
+
+    @property
+    def todo(self) -> str:
+        """Which variables may be wrong: a server tells a wrong repository from the login on."""
+        named, then = self._of.variable, "then run `export-pipeline check`"
+        if self._of.access_key is not None:
+            return f"correct {named('ACCESS_KEY')} and {named('SERVICE_KEY')}, {then}"
+        return (
+            f"correct {named('USERNAME')} and {named('PASSWORD')}, or {named('URL')} and"
+            f" {named('REPOSITORY')} if nothing was found there, {then}"
+        )
 
     async def send(self, call: Call) -> Answer:
         """Ask for a token."""

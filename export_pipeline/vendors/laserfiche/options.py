@@ -154,11 +154,15 @@ class LaserficheAccount(VendorAccount):
             all(cloud) and not any((self.username, self.password))
         ):
             return self
-        begin = f"{PREFIX}{infix(self.name)}"
+        begin = self.variable("")
         raise ValueError(
             f"{begin}URL, {begin}USERNAME and {begin}PASSWORD are set for a self-hosted server,"
             f" {begin}ACCESS_KEY and {begin}SERVICE_KEY for the cloud: one of them, and whole"
         )
+
+    def variable(self, suffix: str) -> str:
+        """The account's variable that ends so."""
+        return f"{PREFIX}{infix(self.name)}{suffix}"
 
     @property
     def base_url(self) -> str:

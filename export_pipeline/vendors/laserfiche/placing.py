@@ -10,6 +10,8 @@ from export_pipeline.errors import OrderRefused
 from export_pipeline.ledger import registry
 from export_pipeline.ledger.database import Ledger
 from export_pipeline.ledger.rows import Scan
+from export_pipeline.vendors.artifacts import Availability, PlannedArtifact
+from export_pipeline.vendors.completion import Completion
 from export_pipeline.vendors.laserfiche.answers import DOCUMENT, SHORTCUT
 from export_pipeline.vendors.laserfiche.artifacts import PART_OF_KIND, absent, artifact
 from export_pipeline.vendors.laserfiche.client import ExportCall, LaserficheClient, OnTime
@@ -19,13 +21,7 @@ from export_pipeline.vendors.laserfiche.models import ExportRequest, Part, selec
 from export_pipeline.vendors.laserfiche.options import LaserficheOptions
 from export_pipeline.vendors.laserfiche.reasons import AuditReasons
 from export_pipeline.vendors.laserfiche.slot import Slot
-from export_pipeline.vendors.vendor import (
-    Availability,
-    Completion,
-    Placement,
-    PlannedArtifact,
-    Receipt,
-)
+from export_pipeline.vendors.placement import Placement, Receipt
 
 ENTRY_SECONDS = 60.0
 """How long an entry is taken to be as it was read: one reading serves all parts of a scan."""
@@ -151,6 +147,7 @@ class Placing:
     async def _at_once(
         self, placement: Placement, planned: PlannedArtifact, wanted: ExportCall
     ) -> Receipt:
+        await placement.leaves()
         exported = await self._client.export(wanted, placement.is_on_time)
         await self._keeping.keep_links({placement.order.id: exported.link})
         ready = Completion(is_ready=True)
@@ -168,6 +165,7 @@ class Placing:
             await self._slot.take(order)
             is_on_time = None  # what was claimed passed while it waited
         try:
+            await placement.leaves()
             started = await self._client.start_export(wanted, is_on_time)
         except BaseException:
             if self._slot is not None:
@@ -212,5 +210,5 @@ class Placing:
             todo = f"register entry {entry.target_id}, to which it leads"
         raise self._client.api.call("the export", scan.scan).error(
             OrderRefused,
-            f"the entry is a {entry.entry_type or 'nameless thing'} and no document: {todo}",
+            f"the entry is a {entry.entry_type} and no document: {todo}",
         )

@@ -4,7 +4,7 @@ from export_pipeline.errors import TurnMissed
 from export_pipeline.ledger import leases
 from export_pipeline.ledger.database import Ledger
 from export_pipeline.vendors.channel import Channel
-from export_pipeline.vendors.laserfiche.login import VENDOR
+from export_pipeline.vendors.laserfiche import VENDOR
 from export_pipeline.vendors.laserfiche.options import LaserficheAccount
 from export_pipeline.vendors.pacing import Sleep
 

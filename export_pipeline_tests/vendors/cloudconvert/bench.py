@@ -11,7 +11,7 @@ from export_pipeline.ledger.rows import Artifact, Order
 from export_pipeline.sandbox import Sandbox, SteppedClock
 from export_pipeline.vendors.cloudconvert.artifacts import ONE, SEVERAL, UNKNOWN
 from export_pipeline.vendors.cloudconvert.exports import CloudConvert
-from export_pipeline.vendors.vendor import Placement
+from export_pipeline.vendors.placement import Placement
 from export_pipeline_tests.vendors import rows
 from export_pipeline_tests.vendors.bench import NOWHERE, SandboxBench
 
@@ -19,7 +19,7 @@ UNKNOWN_JOB = "6559c281-ed85-4728-80db-414561c631e9"
 DAY_SECONDS = 24 * 3600
 WORK_SECONDS = 30
 TASK_SECONDS = 0.02
-GIVE_UP_SECONDS = 20.0
+GIVE_UP_SECONDS = 60.0
 
 
 def environment(sandbox: Sandbox) -> dict[str, str]:

@@ -51,12 +51,13 @@ class CloudConvertHome(CloudConvertBench, Home[CloudConvert]):
             self.vendor = self.make_vendor(EXPORT_CLOUDCONVERT_JOB_WEBHOOKS="true", **variables)
             yield url
 
-    def conversion(self, **changes: Any) -> Scan:
+    def conversion(self, content: bytes = PDF, **changes: Any) -> Scan:
         """The order of a conversion of an archived report; `changes` are of its source."""
         report = self.folder / "archive" / REPORT
         report.parent.mkdir(parents=True, exist_ok=True)
-        report.write_bytes(PDF)
-        told = {"bag": BAG, "key": REPORT, "sha256": sha256(PDF).hexdigest(), "size": len(PDF)}
+        report.write_bytes(content)
+        digest = sha256(content).hexdigest()
+        told = {"bag": BAG, "key": REPORT, "sha256": digest, "size": len(content)}
         told |= {"vendor": "copyleaks", "account": "default", "scan": "essay", **changes}
         details = ScanDetails(kind=Kind.CONVERSION, source=Source.model_validate(told))
         with self.ledger.write() as tx:

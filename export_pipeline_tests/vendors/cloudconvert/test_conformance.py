@@ -1,4 +1,4 @@
-from export_pipeline.vendors.cloudconvert.client import CreditsSpent
+from export_pipeline.vendors.cloudconvert.api import CreditsSpent
 from export_pipeline_tests.vendors.conformance import VendorConformance
 from export_pipeline_tests.vendors.ids import FoundAgain, VendorIds
 from export_pipeline_tests.vendors.pulled import Pulled

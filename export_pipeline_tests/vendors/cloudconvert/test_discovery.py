@@ -1,6 +1,7 @@
 """Finding finished jobs and tasks: all of the last 24 hours, each once, and a warning of a gap."""
 
 import asyncio
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -53,6 +54,21 @@ def clear(home: CloudConvertHome) -> None:
     """Let the vendor have none of the bench's own jobs."""
     for job in home.scans:
         home.call("DELETE", f"/v2/jobs/{job}")
+
+
+def test_what_cannot_be_read_is_told_and_keeps_nothing_else_from_being_found(
+    home: CloudConvertHome,
+) -> None:
+    """One odd job stopped each look, and what ended meanwhile was deleted before it was gone."""
+    listed = home.call("GET", "/v2/jobs").json()
+    first, *others = listed["data"]
+    odd = {**first, "id": "an-odd-one", "ended_at": "yesterday"}
+    page = {**listed, "data": [odd, first, *others]}
+    home.planned.append(answer(200, text=json.dumps(page)))
+    with pytest.raises(VendorError, match=r"an-odd-one.*ended_at"):
+        found(home)
+    assert registered(home).keys() == {one["id"] for one in (first, *others)}
+    assert found(home).new == 0
 
 
 def test_every_job_of_every_page_is_registered_with_its_end(home: CloudConvertHome) -> None:

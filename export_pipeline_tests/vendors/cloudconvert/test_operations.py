@@ -16,7 +16,7 @@ from export_pipeline.storage.sftp.options import SftpOptions
 from export_pipeline.storage.swift.options import SwiftOptions
 from export_pipeline.vendors.cloudconvert.delivery import in_folder, read_loan
 from export_pipeline.vendors.cloudconvert.operations import EXPORTS
-from export_pipeline.vendors.vendor import Loan
+from export_pipeline.vendors.placement import Loan
 
 TASK = "73df1e16-fd8b-47a1-a156-f197babde91a"
 ARGUMENTS: dict[str, dict[str, Any]] = {

@@ -10,10 +10,12 @@ import httpx
 import pytest
 
 from export_pipeline.errors import BadInput, ConfigError
-from export_pipeline.ledger import inbox
-from export_pipeline.ledger.rows import ScanState
+from export_pipeline.ledger import inbox, orders, registry
+from export_pipeline.ledger.rows import OrderState, QueueClass, ScanState
+from export_pipeline.scans import ScanKey
 from export_pipeline.vendors.cloudconvert.options import CloudConvertAccount
 from export_pipeline.vendors.cloudconvert.signatures import CloudConvertSigned
+from export_pipeline.vendors.cloudconvert.tags import tag_of
 from export_pipeline.workflow.completion import read_completions
 from export_pipeline_tests.vendors.cloudconvert.home import CloudConvertHome, home_of
 
@@ -149,6 +151,24 @@ def test_a_job_of_ours_is_never_registered_as_a_scan(home: CloudConvertHome) -> 
         for tag in ("export-pipeline-" + "0" * 32, "export-pipeline-of-another-release"):
             assert post(home, url, finished(home.made(["a.txt"]), tag)).status_code == 200
         assert home.read_letters() == []
+
+
+@pytest.mark.parametrize(("vendor", "account"), [("copyleaks", "default"), ("cloudconvert", "eu")])
+def test_a_webhook_ends_no_order_but_those_of_the_account_that_signed_it(
+    home: CloudConvertHome, vendor: str, account: str
+) -> None:
+    """Whoever may make jobs on one account could end the orders of all others by their tags."""
+    with home.ledger.write() as tx:
+        scan, _ = registry.register(tx, ScanKey(vendor, account, "essay"), source="test")
+        queue = QueueClass.NIGHTLY
+        name = orders.insert(tx, scan, generation=1, attempt=1, queue_class=queue)
+    with home.receiving() as url:
+        event = finished(home.made(["a.txt"]), tag_of(name))
+        assert post(home, url, event).status_code == 200
+        home.run(read_completions)
+    order = home.look(orders.get, name)
+    assert order.state == OrderState.QUEUED
+    assert home.look(inbox.unhandled, "cloudconvert", inbox.ORDERS, 9) == []
 
 
 def test_a_webhook_that_is_replayed_orders_nothing_again(home: CloudConvertHome) -> None:

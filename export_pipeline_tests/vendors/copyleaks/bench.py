@@ -11,7 +11,7 @@ from export_pipeline.ledger.schema import quotas
 from export_pipeline.sandbox import Sandbox, ScanSpec
 from export_pipeline.storage.store import UploadTarget
 from export_pipeline.vendors.copyleaks.exports import Copyleaks
-from export_pipeline.vendors.vendor import Placement
+from export_pipeline.vendors.placement import Placement
 from export_pipeline_tests.vendors import rows
 from export_pipeline_tests.vendors.bench import SandboxBench
 
@@ -55,10 +55,10 @@ class CopyleaksBench(SandboxBench[Copyleaks]):
 
     @property
     def secrets(self) -> Sequence[str]:
-        account = self.settings.copyleaks_accounts[0]
-        key = account.key.get_secret_value()
+        variables = self.settings.vendor_variables
+        email, key = (variables[f"EXPORT_COPYLEAKS_{part}"] for part in ("EMAIL", "KEY"))
         with self.ledger.read() as tx:
-            token = tokens.load(tx, "copyleaks", "default", f"{account.email}\0{key}", 0)
+            token = tokens.load(tx, "copyleaks", "default", f"{email}\0{key}", 0)
         return (key, UPLOAD, SIGNATURE, HEADER, *([token] if token else []))
 
     def placement(

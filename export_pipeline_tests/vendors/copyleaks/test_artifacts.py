@@ -7,8 +7,8 @@ from pypdf import PdfWriter
 
 from export_pipeline.errors import Unreadable
 from export_pipeline.sandbox.copyleaks.artifacts import artifact_bytes
+from export_pipeline.vendors.artifacts import Availability, PlannedArtifact
 from export_pipeline.vendors.copyleaks.artifacts import KIND_NAMES, KINDS, parts, plan
-from export_pipeline.vendors.vendor import Availability, PlannedArtifact
 from export_pipeline_tests.vendors.copyleaks.bench import scan
 
 OPENERS = {kind.name: kind.opener for kind in KINDS}

@@ -165,6 +165,15 @@ def test_a_refusal_names_our_artifacts(param: str, kind: str | None) -> None:
     assert refused_kinds(said) == ((kind,) if kind else ())
 
 
+def test_the_web_frameworks_own_refusal_names_what_is_wrong_too(bench: CopyleaksBench) -> None:
+    body = {"title": "Wrong.", "status": 400, "errors": {"PdfReport": ["There is none."]}}
+    place(bench, bench.placement("essay-2"))
+    error = failing(bench, bench.placement(), answer(400, text=json.dumps(body)))
+    assert isinstance(error, OrderRefused)
+    assert error.fields == ("pdf_report",)
+    assert "PdfReport: There is none." in str(error)
+
+
 def test_a_refusal_names_the_results_as_the_vendor_knows_them(bench: CopyleaksBench) -> None:
     names = {"pdf_report.pdf": "", **{f"results/r{n}.json": f"R{n}" for n in range(4)}}
     kinds = {name: name.rpartition("/")[0] or "pdf_report" for name in names}

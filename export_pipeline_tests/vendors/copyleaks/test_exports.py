@@ -16,9 +16,10 @@ from export_pipeline.errors import (
 from export_pipeline.ledger import leases, quotas
 from export_pipeline.ledger.database import Ledger, sqlite_url
 from export_pipeline.settings import Settings
+from export_pipeline.vendors.completion import Delivery
 from export_pipeline.vendors.copyleaks.exports import Copyleaks
 from export_pipeline.vendors.copyleaks.login import LOGINS
-from export_pipeline.vendors.vendor import Delivery, Vendor
+from export_pipeline.vendors.vendor import Vendor
 from export_pipeline_tests.vendors.conformance import place
 from export_pipeline_tests.vendors.copyleaks.bench import CopyleaksBench, order
 from export_pipeline_tests.vendors.rows import artifact
@@ -48,6 +49,45 @@ def test_a_completed_scan_registers_in_any_case(vendor: Vendor, word: str) -> No
     assert found is not None
     assert (found.scan, found.details["result_ids"], found.failure) == ("s-1", ["a"], "")
     assert found.expires_at == CREATED + 2880 * 3600
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "0001-01-01T00:00:00",
+        "0001-01-01T00:00:00+14:00",
+        "9999-12-31T23:59:59.9999999Z",
+        "",
+        "soon",
+    ],
+)
+def test_a_time_that_stands_for_none_costs_neither_the_scan_nor_those_behind_it(
+    vendor: Vendor, moment: str
+) -> None:
+    """.NET writes what is not set as year 1; the last year overflowed, and ended the sensor."""
+    document = {"scanId": "s-1", "creationTime": moment}
+    found = vendor.read_registration(
+        "completed", json.dumps({"scannedDocument": document}).encode()
+    )
+    assert found is not None
+    assert (found.scan, found.expires_at) == ("s-1", None)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"scannedDocument": {"scanId": "s-1", "totalWords": 1.5}},
+        {"scannedDocument": {"scanId": "s-1", "metadata": {"author": ["a", "b"], "filename": {}}}},
+        {"scannedDocument": {"scanId": "s-1", "enabled": {"pdfReport": "maybe"}}},
+        {"notifications": {"alerts": [{"category": "Unheard", "severity": "high", "title": 7}]}},
+        {"status": "completed", "filters": [], "writingFeedback": 3},
+    ],
+)
+def test_what_is_only_told_may_be_of_any_form(vendor: Vendor, told: dict[str, object]) -> None:
+    body = {"scannedDocument": {"scanId": "s-1"}, "results": {"internet": [{"id": "a"}]}, **told}
+    found = vendor.read_registration("completed", json.dumps(body).encode())
+    assert found is not None
+    assert (found.scan, found.details) == ("s-1", {"result_ids": ["a"]})
 
 
 @pytest.mark.parametrize("word", ["completed", "error", "creditsChecked"])
@@ -151,6 +191,25 @@ def test_an_unknown_artifact_in_the_settings_is_named(tmp_path: Path) -> None:
 def test_an_account_without_credentials_says_what_to_set(vendor: Vendor) -> None:
     with pytest.raises(ConfigError, match="set EXPORT_COPYLEAKS_EMAIL"):
         asyncio.run(vendor.check("default"))
+
+
+@pytest.mark.parametrize("name", ["API", "LOGIN"])
+@pytest.mark.parametrize("url", ["api.copyleaks.com", "ftp://host", "https://", "https://h/?k=v"])
+def test_an_address_that_is_none_is_named(tmp_path: Path, name: str, url: str) -> None:
+    variable = f"EXPORT_COPYLEAKS_{name}_URL"
+    settings = Settings.from_env({variable: url}, tmp_path)
+    with pytest.raises(ConfigError, match=f"^{variable}: write it as https://api.copyleaks.com"):
+        Copyleaks(settings, Ledger(sqlite_url(tmp_path))).require("default")
+
+
+@pytest.mark.parametrize("end", ["/v3", "/v3/", "/"])
+def test_the_version_may_stand_in_an_address(bench: CopyleaksBench, end: str) -> None:
+    """It was asked for twice, and each scan was taken to be gone at the vendor."""
+    names = ("EXPORT_COPYLEAKS_API_URL", "EXPORT_COPYLEAKS_LOGIN_URL")
+    given = {name: bench.settings.vendor_variables[name] + end for name in names}
+    bench.vendor = bench.make_vendor(**given)
+    place(bench, bench.placement())
+    assert [scan for scan, _ in bench.arrived()] == ["essay-1"]
 
 
 def test_there_is_nothing_to_ask_and_nothing_to_pull(vendor: Vendor) -> None:

@@ -4,18 +4,16 @@ from datetime import UTC, datetime
 import pytest
 from pydantic import ValidationError
 
+from export_pipeline.validation import in_words
 from export_pipeline.vendors.copyleaks.details import ScanDetails
-from export_pipeline.vendors.copyleaks.models import (
-    ID,
+from export_pipeline.vendors.copyleaks.models import ID, LoginAnswer, read_error
+from export_pipeline.vendors.copyleaks.requests import (
     RESULTS_PER_EXPORT,
-    CompletedWebhook,
     Destination,
     ExportRequest,
-    LoginAnswer,
     ResultDestination,
-    read_error,
 )
-from export_pipeline.vendors.payloads import problems
+from export_pipeline.vendors.copyleaks.webhooks import CompletedWebhook
 
 LOGIN = {
     "access_token": "ACLNS-token",
@@ -35,7 +33,7 @@ def test_a_login_is_read_with_seven_digits_and_an_offset() -> None:
 def test_a_token_that_no_header_can_carry_is_refused_unseen(token: str) -> None:
     with pytest.raises(ValidationError) as caught:
         LoginAnswer.model_validate_json(json.dumps({**LOGIN, "access_token": token}))
-    assert problems(caught.value).startswith("access_token: ")
+    assert in_words(caught.value).startswith("access_token: ")
     assert not token or token not in str(caught.value)
 
 
@@ -145,6 +143,11 @@ def test_a_completed_webhook_without_lists_has_no_results() -> None:
         ),
         (b'{"error":{"code":"17","message":"Old."}}', "Old."),
         (b'{"title":"Unauthorized","status":401,"traceId":"00-1"}', "Unauthorized"),
+        (
+            b'{"title":"Wrong.","errors":{"$.pdfReport":["No PDF.","None."],"Results[3].Id":"x"}}',
+            "Wrong. $.pdfReport: No PDF. Results[3].Id: x",
+        ),
+        (b'{"title":"Wrong.","errors":[]}', "Wrong."),
         (b"Value cannot be null.", "Value cannot be null."),
         (b"\xff\xfe", "\ufffd\ufffd"),
         (b"", ""),

@@ -10,7 +10,7 @@ from export_pipeline.sandbox import Sandbox
 from export_pipeline.vendors.hookbridge.artifacts import FILE
 from export_pipeline.vendors.hookbridge.exports import HookBridge
 from export_pipeline.vendors.hookbridge.models import Export
-from export_pipeline.vendors.vendor import Placement
+from export_pipeline.vendors.placement import Placement
 from export_pipeline_tests.vendors import rows
 from export_pipeline_tests.vendors.bench import NOWHERE, SandboxBench
 

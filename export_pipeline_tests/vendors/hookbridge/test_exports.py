@@ -8,18 +8,18 @@ import pytest
 from export_pipeline.errors import (
     BadInput,
     ConfigError,
-    RateLimited,
     ResultLost,
     VendorError,
     VendorUnavailable,
 )
 from export_pipeline.ledger.rows import Order
+from export_pipeline.vendors.artifacts import Availability
 from export_pipeline.vendors.hookbridge.client import DELETE_PAUSES
 from export_pipeline.vendors.hookbridge.exports import HookBridge
-from export_pipeline.vendors.vendor import Availability, Vendor
+from export_pipeline.vendors.vendor import Vendor
 from export_pipeline_tests.vendors.conformance import shows_no_secret
 from export_pipeline_tests.vendors.hookbridge.bench import UNKNOWN_EXPORT, HookBridgeBench
-from export_pipeline_tests.vendors.pulled import asked, placed, pull, ready
+from export_pipeline_tests.vendors.pulled import placed, pull, ready
 from export_pipeline_tests.vendors.rows import artifact, order, scan
 from export_pipeline_tests.vendors.transport import answer, echoes
 
@@ -77,6 +77,12 @@ class TestAnExportsFile:
     ) -> None:
         error = lost(bench, bench.made("fewer_rows"))
         assert "23 rows came and the vendor says 24; it is ordered again" in str(error)
+
+    @pytest.mark.parametrize("trait", ["fewer_rows", "fewer_bytes"])
+    def test_that_is_not_as_said_names_the_request_that_said_so(
+        self, bench: HookBridgeBench, trait: str
+    ) -> None:
+        assert lost(bench, bench.made(trait)).request_id == "req_0000000000000001"
 
     def test_of_fewer_bytes_than_said_is_lost_with_both_numbers(
         self, bench: HookBridgeBench
@@ -162,52 +168,6 @@ class TestAnExportsFile:
             shows_no_secret(caught.value, bench.secrets)
 
 
-class TestAsking:
-    def test_leaves_out_what_cannot_be_asked_after_right_now(self, bench: HookBridgeBench) -> None:
-        orders = [of(bench.made()), replace(of(bench.made()), id="other")]
-        bench.faults(get=["503"])
-        assert len(asked(bench, *orders)) == 1
-
-    def test_is_told_of_the_limit(self, bench: HookBridgeBench) -> None:
-        bench.faults(get=["429"])
-        with pytest.raises(RateLimited) as caught:
-            asked(bench, of(bench.made()))
-        assert caught.value.retry_after == 1
-
-    def test_takes_one_call_for_many_orders(self, bench: HookBridgeBench) -> None:
-        orders = [replace(of(bench.made()), id=f"order-{number}") for number in range(30)]
-        assert len(asked(bench, *orders)) == 30
-        assert bench.stats()["calls"] == {"list": 1}
-
-    def test_asks_for_each_that_a_list_of_many_lacks(self, bench: HookBridgeBench) -> None:
-        orders = [replace(of(UNKNOWN_EXPORT), id=f"order-{number}") for number in range(10)]
-        found = asked(bench, *orders)
-        assert len(found) == 10
-        assert all("NOT_FOUND" in one.failure and not one.is_final for one in found.values())
-
-    def test_reads_a_list_on_though_one_export_is_not_as_documented(
-        self, bench: HookBridgeBench
-    ) -> None:
-        orders = [replace(of(bench.made()), id=f"order-{number}") for number in range(10)]
-        listed = bench.call("GET", "/v1/exports").json()
-        listed["data"][0] = {"id": orders[-1].vendor_order, "status": "completed"}
-        bench.planned.append(answer(200, text=json.dumps(listed)))
-        assert len(asked(bench, *orders)) == 10
-        assert bench.stats()["calls"] == {"list": 1, "get": 1}
-
-    def test_keeps_no_address_of_the_vendors_reason(self, bench: HookBridgeBench) -> None:
-        export_id = bench.made("fails")
-        answered = bench.call("GET", f"/v1/exports/{export_id}").json()
-        answered["data"]["error_message"] = "no room at https://s3.example/x?X-Amz-Signature=7"
-        bench.planned.append(answer(200, text=json.dumps(answered)))
-        (found,) = asked(bench, of(export_id)).values()
-        assert found.failure == "no room at https://s3.example/[redacted]"
-
-    def test_keeps_the_vendors_reason_of_a_failure(self, bench: HookBridgeBench) -> None:
-        (found,) = asked(bench, of(bench.made("fails"))).values()
-        assert found.failure == "The export could not be written"
-
-
 class TestDeletingWhatIsArchived:
     @pytest.mark.parametrize("value", ["1", "0", ""])
     def test_is_asked_for_by_a_variable(self, bench: HookBridgeBench, value: str) -> None:
@@ -270,6 +230,15 @@ def test_another_account_has_a_key_of_its_own(bench: HookBridgeBench) -> None:
     with pytest.raises(VendorError, match="correct EXPORT_HOOKBRIDGE_EU_KEY"):
         run(bench, lambda vendor: vendor.check("eu"))
     assert "hb_live_of_the_eu" not in repr(vars(bench.vendor))
+
+
+@pytest.mark.parametrize("end", ["/v1", "/v1/", "/"])
+def test_the_version_may_stand_in_an_address(bench: HookBridgeBench, end: str) -> None:
+    """It was asked for twice, and each export was taken to be gone at the vendor."""
+    name = "EXPORT_HOOKBRIDGE_API_URL"
+    bench.vendor = bench.make_vendor(**{name: bench.settings.vendor_variables[name] + end})
+    run(bench, lambda vendor: vendor.place(bench.placement()))
+    assert len(bench.arrived()) == 1
 
 
 @pytest.mark.parametrize("key", ["hb_test_of\nthe_eu", "hb_test_of_the_eu ", "hb_test_für_die_eu"])

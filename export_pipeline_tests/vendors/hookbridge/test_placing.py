@@ -14,7 +14,7 @@ from export_pipeline.errors import (
     TurnMissed,
     VendorUnavailable,
 )
-from export_pipeline.vendors.vendor import Completion
+from export_pipeline.vendors.completion import Completion
 from export_pipeline_tests.vendors.bench import again
 from export_pipeline_tests.vendors.conformance import failing, place
 from export_pipeline_tests.vendors.hookbridge.bench import UNKNOWN_EXPORT, HookBridgeBench
@@ -131,6 +131,15 @@ class TestARepeat:
         _, newest = [export_id for _, export_id in bench.arrived()]
         (receipt,) = place(bench, again(placement, sends=1))
         assert receipt.vendor_order == newest
+
+    @pytest.mark.parametrize(("behind", "made"), [(59, 1), (61, 2)])
+    def test_takes_one_by_a_clock_that_is_up_to_a_minute_behind(
+        self, bench: HookBridgeBench, behind: int, made: int
+    ) -> None:
+        placement = again(bench.placement(), queued_at=bench.clock.now() + behind)
+        place(bench, placement)
+        place(bench, again(placement, sends=1))
+        assert len(bench.arrived()) == made
 
     def test_takes_none_of_other_filters(self, bench: HookBridgeBench) -> None:
         others = [bench.placement(scan) for scan in ("2023-11-10.inbound", bench.scans[1])]

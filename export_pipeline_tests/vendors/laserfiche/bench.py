@@ -14,9 +14,10 @@ from export_pipeline.sandbox import Sandbox
 from export_pipeline.sandbox.laserfiche import EntrySpec
 from export_pipeline.vendors.laserfiche.exports import Laserfiche
 from export_pipeline.vendors.laserfiche.login import credential
-from export_pipeline.vendors.vendor import Placement
+from export_pipeline.vendors.placement import Placement, Receipt
 from export_pipeline_tests.vendors import rows
 from export_pipeline_tests.vendors.bench import NOWHERE, SandboxBench
+from export_pipeline_tests.vendors.conformance import place
 from export_pipeline_tests.vendors.laserfiche.judged import judged
 
 MISSING = "999999"
@@ -82,6 +83,10 @@ class LaserficheBench(SandboxBench[Laserfiche]):
             NOWHERE,
         )
 
+    def small(self, part: str = "Image", **details: Any) -> Placement:
+        """The order of one part of a document of one page."""
+        return self.placement(part=part, spec=EntrySpec("Invoice", pages=1), **details)
+
     def lacking(self) -> Placement:
         return self.placement(MISSING, at_vendor=False)
 
@@ -138,3 +143,8 @@ class LaserficheBench(SandboxBench[Laserfiche]):
         addresses = self.addresses
         url = f"{addresses['laserfiche']}/v2/Repositories/{addresses['laserfiche_repository']}"
         return self.request(method, url + path, self.token or "", body)
+
+
+def sent(bench: LaserficheBench, placement: Placement) -> Receipt:
+    (receipt,) = place(bench, placement)
+    return receipt

@@ -7,11 +7,11 @@ from export_pipeline.errors import Unreadable
 from export_pipeline.sandbox.images import jpeg, png, tiff
 from export_pipeline.sandbox.laserfiche.contents import _zip
 from export_pipeline.sandbox.pdf import pdf
+from export_pipeline.vendors.artifacts import Availability, PlannedArtifact
 from export_pipeline.vendors.laserfiche.artifacts import KINDS, open_document, parts, plan
 from export_pipeline.vendors.laserfiche.details import ExportOptions
 from export_pipeline.vendors.laserfiche.images import open_image
 from export_pipeline.vendors.laserfiche.models import Part
-from export_pipeline.vendors.vendor import Availability, PlannedArtifact
 from export_pipeline_tests.vendors.rows import scan
 
 PAGES = {"name": "Plans", "pages": 3, "is_electronic": False}

@@ -56,15 +56,19 @@ def pipeline(tmp_path: Path) -> Iterator[Pipeline]:
 
 def archive(pipeline: Pipeline, *specs: EntrySpec, **details: Any) -> None:
     """Put the entries into the repository, and see their scans through."""
-    base = pipeline.settings.vendor_variables["EXPORT_LASERFICHE_URL"]
-    url = base.replace("/laserfiche", "/sandbox/laserfiche") + "/entries"
-    httpx.post(url, json=[spec.to_json() for spec in specs]).raise_for_status()
+    control(pipeline, "/entries", [spec.to_json() for spec in specs])
     with pipeline.ledger.write() as tx:
         for spec in specs:
             key = ScanKey("laserfiche", "default", str(spec.id))
             scan, _ = registry.register(tx, key, source="test", details=details)
             request(tx, pipeline.vendor, scan, queue_class=QueueClass.HAND)
     asyncio.run(_see_through(pipeline))
+
+
+def control(pipeline: Pipeline, path: str, body: Any) -> None:
+    base = pipeline.settings.vendor_variables["EXPORT_LASERFICHE_URL"]
+    url = base.replace("/laserfiche", "/sandbox/laserfiche") + path
+    httpx.post(url, json=body).raise_for_status()
 
 
 async def _see_through(pipeline: Pipeline) -> None:
@@ -123,6 +127,20 @@ def test_a_file_that_came_broken_is_archived_in_the_next_generation(pipeline: Pi
     assert came_to(pipeline, 201) == (ScanState.ARCHIVED.value, {"image.tiff": VERIFIED})
     with pipeline.ledger.read() as tx:
         assert registry.get(tx, ScanKey("laserfiche", "default", "201")).generation == 2
+
+
+@pytest.mark.parametrize("pages", [1, LARGE])
+def test_a_link_that_dies_each_time_is_ordered_3_times_and_no_more(
+    pipeline: Pipeline, pages: int
+) -> None:
+    control(pipeline, "/options", {"link_seconds": 0})
+    archive(pipeline, EntrySpec("x", id=201, pages=pages), parts=["Image"])
+    state, found = came_to(pipeline, 201)
+    assert (state, list(found.values())) == (ScanState.FAILED.value, [MISSING])
+    with pipeline.ledger.read() as tx:
+        assert sum(orders.count_by_state(tx).values()) == 3
+        scan = registry.get(tx, ScanKey("laserfiche", "default", "201"))
+    assert "its link is dead or gone" in scan.reason
 
 
 @pytest.mark.parametrize("trait", ["refused", "denied"])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from export_pipeline.errors import BadInput, ConfigError, ResultLost
+from export_pipeline.errors import AuthenticationFailed, BadInput, ConfigError, ResultLost
 from export_pipeline.ledger.database import Ledger, sqlite_url
 from export_pipeline.sandbox.laserfiche import EntrySpec
 from export_pipeline.settings import Settings
@@ -37,7 +37,7 @@ def test_a_file_has_the_vendors_own_name_made_safe(bench: LaserficheBench, pages
     bench.end()
     asyncio.run(_ask(bench, order))
     read = pull(bench, order, artifacts(bench, placement)[0])
-    assert read.opened.vendor_name == 'b%2f;:"<x>...tiff'
+    assert read.opened.vendor_name == "b%2f;___x_...tiff"
     assert read.opened.details == {"content_type": "image/tiff"}
 
 
@@ -124,6 +124,36 @@ def test_a_check_of_a_repository_that_is_not_there_names_the_variable(
 ) -> None:
     bench.planned.append(answer(200, text='{"value": []}'))
     with pytest.raises(ConfigError, match=r"^EXPORT_LASERFICHE_REPOSITORY: .* it sees none"):
+        checked(bench)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "named"),
+    [
+        ("PASSWORD", "wrong-password", "EXPORT_LASERFICHE_PASSWORD"),
+        ("REPOSITORY", "r-other", "EXPORT_LASERFICHE_REPOSITORY"),
+        ("URL", "{}/x", "EXPORT_LASERFICHE_URL"),
+    ],
+)
+def test_a_check_whose_login_is_refused_names_what_may_be_wrong(
+    bench: LaserficheBench, variable: str, value: str, named: str
+) -> None:
+    set_wrongly = value.format(bench.addresses["laserfiche"])
+    bench.vendor = bench.make_vendor(**{f"EXPORT_LASERFICHE_{variable}": set_wrongly})
+    with pytest.raises(AuthenticationFailed, match=f"correct .*{named}"):
+        checked(bench)
+
+
+def test_a_check_whose_app_is_refused_names_its_keys(bench: LaserficheBench) -> None:
+    bench.vendor = bench.make_vendor(
+        EXPORT_LASERFICHE_USERNAME="",
+        EXPORT_LASERFICHE_PASSWORD="",
+        EXPORT_LASERFICHE_ACCESS_KEY=bench.addresses["laserfiche_access_key"],
+        EXPORT_LASERFICHE_SERVICE_KEY="a-service-key-9431",
+        EXPORT_LASERFICHE_TOKEN_URL=bench.addresses["laserfiche_token_url"],
+    )
+    bench.planned_logins.append(answer(401))
+    with pytest.raises(AuthenticationFailed, match=r"correct EXPORT_LASERFICHE_ACCESS_KEY and EXP"):
         checked(bench)
 
 
