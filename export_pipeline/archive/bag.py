@@ -20,7 +20,7 @@ from export_pipeline.archive.tags import (
     write_manifest,
 )
 from export_pipeline.concurrency import all_of
-from export_pipeline.errors import AlreadyExists, BadInput, StoreError
+from export_pipeline.errors import AlreadyExists, BadInput, NotFound, StoreError
 from export_pipeline.storage.store import Store, StoredObject, pieces
 
 TAG_NAMES = (DECLARATION_NAME, INFO_NAME, MANIFEST_NAME, PROVENANCE_NAME)
@@ -76,8 +76,9 @@ async def seal(
 
     What is written follows from the arguments alone (of the signature by RFC 8032 part 5.1.6) and
     no sealed byte is ever overwritten, so a seal that was interrupted is finished by the same call
-    again. If the signing key was changed in between, what the former one began is written anew,
-    and what it sealed is left.
+    again. If the signing key was changed in between, what the former one signed is sealed so, if
+    its public half is known: a write of it that arrives late then changes nothing. What it had only
+    begun is written anew.
 
     Args:
         store: where the payload is already, verified.
@@ -99,7 +100,10 @@ async def seal(
         former = signer(await read_all(store, prefix + INFO_NAME))
         if former == keys.signing_id:
             raise
-    if await store.stat(seal_key(prefix)) is not None:
+    _, manifest = _tags(payload, info, provenance, former)
+    signature = await _signature(store, prefix)
+    is_signed = former and not keys.problem(former, signature, manifest)
+    if is_signed or await store.stat(seal_key(prefix)) is not None:
         return await _write(store, prefix, payload, info, provenance, former, None)
     # The bag-info last: while it is there, a crash between leaves what is known as another key's.
     for name in (SIGNATURE_NAME, INFO_NAME):
@@ -116,25 +120,47 @@ async def _write(
     signing_id: str,
     signing: Ed25519PrivateKey | None,
 ) -> Bag:
-    signed = {KEY_LABEL: signing_id} if signing_id else {}
-    tags = _tags(payload, {**info, **signed}, provenance)
+    tags, manifest = _tags(payload, info, provenance, signing_id)
     await all_of(*(_put_same(store, prefix + name, data) for name, data in tags.items()))
-    manifest = write_manifest({name: _sha256(data) for name, data in tags.items()})
     if signing is not None:
-        await _put_same(store, prefix + SIGNATURE_NAME, signing.sign(manifest))
+        await _sign(store, prefix, signing.sign(manifest))
     await _put_same(store, seal_key(prefix), manifest)
     return Bag(prefix, len(payload), sum(file.size for file in payload), _sha256(manifest))
 
 
-def _tags(payload: Sequence[PayloadFile], info: Info, provenance: bytes) -> dict[str, bytes]:
+async def _sign(store: Store, prefix: str, signature: bytes) -> None:
+    """Write the signature, in place of one that arrived after its key had lost the bag."""
+    key = prefix + SIGNATURE_NAME
+    try:
+        await _put_same(store, key, signature)
+    except _OtherContent:
+        if await store.stat(seal_key(prefix)) is not None:
+            raise
+        await store.delete(key)
+        await _put_same(store, key, signature)
+
+
+async def _signature(store: Store, prefix: str) -> bytes | None:
+    try:
+        return await read_all(store, prefix + SIGNATURE_NAME)
+    except NotFound:
+        return None
+
+
+def _tags(
+    payload: Sequence[PayloadFile], info: Info, provenance: bytes, signing_id: str
+) -> tuple[dict[str, bytes], bytes]:
+    """The tag files of a bag that this key signs, "" for none, and their manifest: the seal."""
+    signed = {KEY_LABEL: signing_id} if signing_id else {}
     oxum = f"{sum(file.size for file in payload)}.{len(payload)}"
     digests = {PAYLOAD_FOLDER + file.name: file.sha256 for file in payload}
-    return {
+    tags = {
         DECLARATION_NAME: DECLARATION,
-        INFO_NAME: write_info({**info, "Payload-Oxum": oxum}),
+        INFO_NAME: write_info({**info, **signed, "Payload-Oxum": oxum}),
         MANIFEST_NAME: write_manifest(digests),
         PROVENANCE_NAME: provenance,
     }
+    return tags, write_manifest({name: _sha256(data) for name, data in tags.items()})
 
 
 def _sha256(data: bytes) -> str:

@@ -31,6 +31,8 @@ ROWS_PER_BATCH = 500
 SCANS_PER_PAGE = 500
 KEPT_DAYS = 31
 """For so long every snapshot stays; after that the last of each month does."""
+CLOCKS_APART = timedelta(hours=1)
+"""By so much the clocks of two machines may differ."""
 _SNAPSHOT = re.compile(rf"{CATALOG_FOLDER}\d{{4}}-\d\d-\d\dt\d{{6}}-")
 _MONTH = len(CATALOG_FOLDER) + len("2026-11")
 _MOMENT = pa.timestamp("ms", tz="UTC")
@@ -152,10 +154,14 @@ def superfluous(keys: Iterable[str], now: datetime) -> list[str]:
     return [key for key in old if lasting[key[:_MONTH]] != key]
 
 
-async def newest(store: Store) -> StoredObject | None:
-    """The newest snapshot, None before the first."""
-    found = [one async for one in store.list(CATALOG_FOLDER)]
-    return max(found, key=lambda one: one.key, default=None)
+async def newest(store: Store, now: datetime) -> StoredObject | None:
+    """The newest snapshot, None before the first.
+
+    One of the future was written while a clock was wrong, and is passed over.
+    """
+    end = table_key(CATALOG_FOLDER, now + CLOCKS_APART, "")
+    found = [one async for one in store.list(CATALOG_FOLDER) if _SNAPSHOT.match(one.key)]
+    return max((one for one in found if one.key < end), key=lambda one: one.key, default=None)
 
 
 async def batches(ledger: Ledger) -> AsyncIterator[pa.RecordBatch]:

@@ -1,9 +1,9 @@
 """Scans taken out of the archive's tables, of which only those are read whole that have them."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator, Sequence
 from contextlib import aclosing, suppress
-from dataclasses import astuple
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import cast
@@ -12,8 +12,15 @@ import pyarrow as pa
 from pyarrow import compute as pc
 from pyarrow import parquet
 
-from export_pipeline.archive.tables import ROWS_PER_GROUP, SUFFIX, fetch, write_table
-from export_pipeline.errors import AlreadyExists, NotFound
+from export_pipeline.archive.tables import (
+    ROWS_PER_GROUP,
+    SUFFIX,
+    fetch,
+    legible,
+    opened_table,
+    write_table,
+)
+from export_pipeline.errors import AlreadyExists, BadInput, NotFound
 from export_pipeline.scans import ScanKey
 from export_pipeline.storage.store import CHUNK_BYTES, Store, StoredObject
 
@@ -27,19 +34,41 @@ _WITHOUT = "-without-"
 """Before the number of times that rows were dropped from a table."""
 _SEPARATOR = "\0"
 """Between the names of a scan where they are compared: in none of them."""
+_UNREAD = (
+    "it may name the scan: put it back from a copy of the store, or delete it if it is not of the"
+    " archive, and forget the scan again"
+)
 
 
-async def drop_scans(store: Store, folder: str, keys: Collection[ScanKey]) -> int:
-    """Write every table below a folder that has rows of these scans anew without them.
+@dataclass
+class Dropped:
+    """What became of the tables.
+
+    Args:
+        tables: how many were written anew.
+        unread: which cannot be read, so that nobody knows whether they name one of the scans, a
+            sentence each.
+    """
+
+    tables: int = 0
+    unread: list[str] = field(default_factory=list)
+
+
+async def drop_scans(store: Store, folders: Sequence[str], keys: Collection[ScanKey]) -> Dropped:
+    """Write every table below the folders that has rows of these scans anew without them.
 
     The new table takes the old one's place in the order, and every version of that is erased.
     Interrupted, it is finished by the same call again.
-
-    Returns:
-        How many tables were written anew.
     """
-    tables = [found async for found in store.list(folder) if found.key.endswith(SUFFIX)]
-    return sum([await _drop_from(store, found, keys) for found in tables])
+    done = Dropped()
+    for folder in folders:
+        tables = [found async for found in store.list(folder) if found.key.endswith(SUFFIX)]
+        for found in tables:
+            try:
+                done.tables += await _drop_from(store, found, keys)
+            except BadInput as error:
+                done.unread.append(f"{error}; {_UNREAD}")
+    return done
 
 
 async def _drop_from(store: Store, found: StoredObject, keys: Collection[ScanKey]) -> bool:
@@ -61,7 +90,7 @@ async def _has_any(store: Store, found: StoredObject, keys: Collection[ScanKey])
     with TemporaryDirectory() as folder:
         file = Path(folder) / "table.parquet"
         await _read_end(store, found, file)
-        with parquet.ParquetFile(file) as reader:
+        with legible(found.key), opened_table(file, SCAN_COLUMNS) as reader:
             for index, begin, end in list(_places(reader.metadata, keys)):
                 await _read(store, found.key, file, begin, end)
                 rows = await asyncio.to_thread(reader.read_row_group, index, SCAN_COLUMNS)
@@ -71,14 +100,22 @@ async def _has_any(store: Store, found: StoredObject, keys: Collection[ScanKey])
 
 
 async def _read_end(store: Store, found: StoredObject, file: Path) -> None:
-    """Copy the table's end with its whole footer into a file of its size, else empty."""
+    """Copy the table's end with its whole footer into a file of its size, else empty.
+
+    Raises:
+        BadInput: it is too short to have one.
+    """
     with file.open("wb") as opened:
         opened.truncate(found.size)
     begin = max(0, found.size - END_BYTES)
     await _read(store, found.key, file, begin, found.size)
-    with file.open("rb") as opened:
+    with legible(found.key), file.open("rb") as opened:
+        if found.size < _MARK_BYTES:
+            raise pa.ArrowInvalid(f"it has {found.size} bytes")
         opened.seek(found.size - _MARK_BYTES)
         footer = int.from_bytes(opened.read(4), "little") + _MARK_BYTES
+        if footer > found.size:
+            raise pa.ArrowInvalid("it has no footer")
     if footer > END_BYTES:
         await _read(store, found.key, file, found.size - footer, begin)
 
@@ -127,7 +164,11 @@ async def _drop(store: Store, key: str, gone: pa.StringArray) -> None:
     with TemporaryDirectory() as folder:
         file = Path(folder) / "table.parquet"
         await fetch(store, key, file)
-        with parquet.ParquetFile(file) as reader, suppress(AlreadyExists):
+        with (
+            legible(key),
+            opened_table(file, SCAN_COLUMNS) as reader,
+            suppress(AlreadyExists),
+        ):
             # One that is there was written by a call that was interrupted.
             kept = _without(reader, gone)
             await write_table(store, _next_key(key), reader.schema_arrow, kept)

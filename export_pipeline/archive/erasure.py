@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from export_pipeline.archive.bag import read_all
-from export_pipeline.archive.dropping import drop_scans
+from export_pipeline.archive.dropping import Dropped, drop_scans
 from export_pipeline.archive.layout import (
     CATALOG_FOLDER,
     FIXITY_FOLDER,
@@ -51,11 +51,9 @@ async def look(store: Store, of_scan: Sequence[str]) -> Kept:
     return Kept(objects, size, tuple(locks))
 
 
-async def erase_tables(store: Store, keys: Collection[ScanKey]) -> int:
-    """Take scans out of every snapshot of the catalog and every fixity record; return how many."""
-    return sum(
-        [await drop_scans(store, folder, keys) for folder in (CATALOG_FOLDER, FIXITY_FOLDER)]
-    )
+async def erase_tables(store: Store, keys: Collection[ScanKey]) -> Dropped:
+    """Take scans out of every snapshot of the catalog and every fixity record."""
+    return await drop_scans(store, (CATALOG_FOLDER, FIXITY_FOLDER), keys)
 
 
 async def erase_pages(store: Store, keys: Collection[ScanKey]) -> int:

@@ -4,15 +4,17 @@ A scan's newest record says when it was last verified and how that ended; the le
 `audited_at` and `damage` are rebuilt from these.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import pyarrow as pa
 
 from export_pipeline.archive.layout import FIXITY_FOLDER
 from export_pipeline.archive.moments import milliseconds
 from export_pipeline.archive.tables import read_table, table_key, write_table
+from export_pipeline.errors import BadInput
 from export_pipeline.scans import ScanKey
 from export_pipeline.storage.store import Store, StoredObject
 
@@ -67,20 +69,34 @@ async def write_records(
     return await write_table(store, table_key(FIXITY_FOLDER, moment, run_id), SCHEMA, batches())
 
 
-async def read_records(store: Store) -> AsyncIterator[FixityRecord]:
-    """Every record table by table, oldest first: of one bag the newest counts."""
+async def read_records(
+    store: Store, unread: Callable[[str, str], None]
+) -> AsyncIterator[FixityRecord]:
+    """Every record table by table, oldest first: of one bag the newest counts.
+
+    Args:
+        store: has them.
+        unread: called with the key of a table that cannot be read, and why.
+    """
     keys = [found.key async for found in store.list(FIXITY_FOLDER)]
     for key in sorted(keys):
-        async for batch in read_table(store, key):
-            for row in batch.to_pylist():
-                yield FixityRecord(
-                    scan=ScanKey(row["vendor"], row["account"], row["scan"]),
-                    generation=row["generation"],
-                    audited_at=row["audited_at"].timestamp(),
-                    files=row["files"],
-                    bytes=row["bytes"],
-                    damage=row["damage"],
-                )
+        try:
+            async for batch in read_table(store, key, SCHEMA.names):
+                for row in batch.to_pylist():
+                    yield _record(row)
+        except BadInput as error:
+            unread(key, str(error))
+
+
+def _record(row: Mapping[str, Any]) -> FixityRecord:
+    return FixityRecord(
+        scan=ScanKey(row["vendor"], row["account"], row["scan"]),
+        generation=row["generation"],
+        audited_at=row["audited_at"].timestamp(),
+        files=row["files"],
+        bytes=row["bytes"],
+        damage=row["damage"],
+    )
 
 
 def _row(record: FixityRecord) -> dict[str, object]:

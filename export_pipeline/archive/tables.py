@@ -1,7 +1,8 @@
 """The tables of the archive: Parquet objects, written and read a row group at a time."""
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Collection, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,6 +10,7 @@ from tempfile import TemporaryDirectory
 import pyarrow as pa
 from pyarrow import parquet
 
+from export_pipeline.errors import BadInput
 from export_pipeline.storage.store import CHUNK_BYTES, Store, StoredObject
 
 CONTENT_TYPE = "application/vnd.apache.parquet"
@@ -26,17 +28,21 @@ def table_key(folder: str, moment: datetime, run_id: str) -> str:
 async def write_table(
     store: Store, key: str, schema: pa.Schema, batches: AsyncIterable[pa.RecordBatch]
 ) -> StoredObject:
-    """Write the new object `key` in row groups of `ROWS_PER_GROUP`.
+    """Write the new object `key` in row groups of `ROWS_PER_GROUP`, with a checksum a page.
 
     Raises:
         AlreadyExists: there is a table under that key.
     """
     with TemporaryDirectory() as folder:
         file = Path(folder) / "table.parquet"
-        with parquet.ParquetWriter(file, schema, compression="zstd") as writer:
+        with _writing(file, schema) as writer:
             async for group in _groups(schema, batches):
                 await asyncio.to_thread(writer.write_table, group, ROWS_PER_GROUP)
         return await store.put(key, _chunks(file), content_type=CONTENT_TYPE)
+
+
+def _writing(file: Path, schema: pa.Schema) -> parquet.ParquetWriter:
+    return parquet.ParquetWriter(file, schema, compression="zstd", write_page_checksum=True)
 
 
 async def _groups(
@@ -53,18 +59,50 @@ async def _groups(
         yield pa.Table.from_batches(held, schema)
 
 
-async def read_table(store: Store, key: str) -> AsyncIterator[pa.RecordBatch]:
-    """Read the table at `key`, `ROWS_PER_GROUP` rows at a time.
+async def read_table(
+    store: Store, key: str, columns: Collection[str]
+) -> AsyncIterator[pa.RecordBatch]:
+    """Read these columns of the table at `key`, `ROWS_PER_GROUP` rows at a time.
 
     Raises:
+        BadInput: it has not all of them, or its bytes are not those that were written.
         NotFound: there is no such object.
     """
     with TemporaryDirectory() as folder:
         file = Path(folder) / "table.parquet"
         await fetch(store, key, file)
-        with parquet.ParquetFile(file) as reader:
-            for batch in reader.iter_batches(ROWS_PER_GROUP):
+        with legible(key), opened_table(file, columns) as reader:
+            for batch in reader.iter_batches(ROWS_PER_GROUP, columns=list(columns)):
                 yield batch
+
+
+@contextmanager
+def opened_table(file: Path, columns: Collection[str]) -> Iterator[parquet.ParquetFile]:
+    """Open a table whose pages are compared with their checksums as they are read.
+
+    Raises:
+        pyarrow.ArrowInvalid: it has not all of these columns.
+    """
+    with parquet.ParquetFile(file, page_checksum_verification=True) as reader:
+        if lacking := set(columns).difference(reader.schema_arrow.names):
+            raise pa.ArrowInvalid(f"it has no column {', '.join(sorted(lacking))}")
+        yield reader
+
+
+@contextmanager
+def legible(key: str) -> Iterator[None]:
+    """Name the table in what is wrong with its bytes.
+
+    Raises:
+        BadInput: they cannot be read as a table of the archive.
+    """
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        # PyArrow's own have no number; those of this machine's disk do.
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise BadInput(f"{key} cannot be read as a table of the archive: {error}") from None
 
 
 async def fetch(store: Store, key: str, file: Path) -> None:

@@ -29,7 +29,7 @@ from export_pipeline.ledger.home import make_ledger
 from export_pipeline.ledger.rows import GenerationState
 from export_pipeline.ledger.schema import generations
 from export_pipeline.storage.local import LocalStore
-from export_pipeline.storage.store import StoredObject
+from export_pipeline.storage.store import StoredObject, pieces
 from export_pipeline_tests.ledger.test_restore import bring_back, lost
 
 MOMENT = datetime(2026, 11, 21, 5, 6, 7, tzinfo=UTC)
@@ -77,12 +77,24 @@ def test_a_catalog_is_never_overwritten(ledger: Ledger, store: LocalStore) -> No
 def test_the_newest_catalog_is_the_one_of_the_latest_moment(
     ledger: Ledger, store: LocalStore
 ) -> None:
-    assert asyncio.run(newest(store)) is None
+    assert asyncio.run(newest(store, MOMENT)) is None
     last = write(ledger, store, MOMENT + timedelta(days=1), "00000000")
     write(ledger, store, MOMENT, "ffffffff")
-    found = asyncio.run(newest(store))
+    found = asyncio.run(newest(store, MOMENT + timedelta(days=1)))
     assert found is not None
     assert found.key == last.key
+
+
+def test_a_catalog_of_the_future_and_a_strangers_table_are_not_the_newest(
+    ledger: Ledger, store: LocalStore
+) -> None:
+    """The clock was wrong for a day; and somebody keeps a table of their own there."""
+    right = write(ledger, store)
+    write(ledger, store, MOMENT + timedelta(days=3_650), "00000000")
+    asyncio.run(store.put("catalog/mine.parquet", pieces(b"x")))
+    found = asyncio.run(newest(store, MOMENT))
+    assert found is not None
+    assert found.key == right.key
 
 
 def test_it_is_written_in_row_groups_so_that_memory_stays_bounded(

@@ -12,7 +12,7 @@ import pytest
 from pyarrow import parquet
 
 from export_pipeline.archive import dropping, tables
-from export_pipeline.archive.dropping import SCAN_COLUMNS, drop_scans
+from export_pipeline.archive.dropping import SCAN_COLUMNS, Dropped, drop_scans
 from export_pipeline.archive.tables import table_key, write_table
 from export_pipeline.scans import ScanKey
 from export_pipeline.storage import local
@@ -71,8 +71,14 @@ def scans(store: LocalStore, tmp_path: Path) -> list[list[str]]:
     ]
 
 
+def dropped(store: LocalStore, *keys: ScanKey) -> Dropped:
+    return asyncio.run(drop_scans(store, [FOLDER], keys))
+
+
 def drop(store: LocalStore, *keys: ScanKey) -> int:
-    return asyncio.run(drop_scans(store, FOLDER, keys))
+    done = dropped(store, *keys)
+    assert done.unread == []
+    return done.tables
 
 
 @pytest.mark.parametrize("rows", [1, 3, 5_000])
@@ -115,3 +121,46 @@ def test_a_footer_that_is_longer_than_what_is_read_first_is_read_too(
     write(store, 1, [key(one) for one in HOSTILE])
     assert drop(store, key(HOSTILE[0])) == 1
     assert HOSTILE[0] not in scans(store, tmp_path)[0]
+
+
+def foreign() -> bytes:
+    """A table that somebody put there."""
+    sink = pa.BufferOutputStream()
+    parquet.write_table(pa.table({"scan": ["essay"]}), sink)
+    return bytes(sink.getvalue())
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [b"", b"PAR", b"no table at all", b"PAR1\xff\xff\xff\xffPAR1", foreign()],
+    ids=["empty", "cut off", "text", "without a footer", "of other columns"],
+)
+def test_a_table_that_cannot_be_read_is_named_and_keeps_no_other_from_its_turn(
+    store: Counting, tmp_path: Path, broken: bytes
+) -> None:
+    write(store, 1, [key("essay"), key("other")])
+    write(store, 3, [key("essay"), key("other")])
+    name = table_key(FOLDER, datetime(2026, 1, 2, tzinfo=UTC), "broken")
+    (tmp_path / name).write_bytes(broken)
+    done = dropped(store, key("essay"))
+    assert done.tables == 2
+    assert len(done.unread) == 1
+    assert done.unread[0].startswith(f"{name} cannot be read as a table of the archive")
+    assert (tmp_path / name).read_bytes() == broken
+
+
+@pytest.mark.parametrize("name", ["scan", "rest"])
+def test_a_flipped_bit_of_a_table_is_told_and_nothing_is_written_from_it(
+    store: Counting, tmp_path: Path, name: str
+) -> None:
+    write(store, 1, [key("essay"), *(key(f"other-{number}") for number in range(50))], 2_000)
+    (file,) = (tmp_path / FOLDER).iterdir()
+    column = parquet.ParquetFile(file).metadata.row_group(0).column(SCHEMA.names.index(name))
+    data = bytearray(file.read_bytes())
+    data[dropping._begin(column) + column.total_compressed_size // 2] ^= 1
+    file.chmod(0o644)
+    file.write_bytes(data)
+    done = dropped(store, key("essay"))
+    assert done.tables == 0
+    assert "cannot be read as a table" in done.unread[0]
+    assert list((tmp_path / FOLDER).iterdir()) == [file]

@@ -3,6 +3,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow.parquet as pq
+import pytest
 
 from export_pipeline.archive.fixity_records import FixityRecord, read_records, write_records
 from export_pipeline.scans import ScanKey
@@ -20,7 +21,7 @@ def test_records_are_read_back_in_the_order_in_which_they_were_written(tmp_path:
     async def scenario() -> list[FixityRecord]:
         for day, run, record in ((22, "0123456789", SECOND), (21, "fedcba9876", FIRST)):
             await write_records(store, datetime(2026, 11, day, tzinfo=UTC), run, [record])
-        return [record async for record in read_records(store)]
+        return [record async for record in read_records(store, pytest.fail)]
 
     assert asyncio.run(scenario()) == [FIRST, SECOND]
 
@@ -35,3 +36,17 @@ def test_a_table_is_plain_parquet_that_names_the_scan_as_the_vendor_does(tmp_pat
     (row,) = pq.read_table(tmp_path / written.key).to_pylist()
     assert (row["scan"], row["generation"], row["damage"]) == (HOSTILE_ID, 1, "")
     assert row["audited_at"] == datetime.fromtimestamp(FIRST.audited_at, UTC)
+
+
+def test_a_table_that_cannot_be_read_is_named_and_the_others_are_read(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    unread: dict[str, str] = {}
+
+    async def scenario() -> list[FixityRecord]:
+        for day, record in ((20, FIRST), (22, SECOND)):
+            await write_records(store, datetime(2026, 11, day, tzinfo=UTC), "run", [record])
+        (tmp_path / "fixity/2026-11-21t000000-run.parquet").write_bytes(b"")
+        return [record async for record in read_records(store, unread.__setitem__)]
+
+    assert asyncio.run(scenario()) == [FIRST, SECOND]
+    assert list(unread) == ["fixity/2026-11-21t000000-run.parquet"]

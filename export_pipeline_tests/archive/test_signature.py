@@ -3,7 +3,8 @@
 import asyncio
 import hashlib
 import subprocess
-from collections.abc import Callable
+from collections.abc import AsyncIterable, Callable
+from contextlib import suppress
 from pathlib import Path
 
 import bagit
@@ -12,9 +13,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from export_pipeline.archive.audit import audit
 from export_pipeline.archive.bag import Bag, seal
+from export_pipeline.archive.layout import SEAL_NAME
 from export_pipeline.archive.signature import KEY_LABEL, NO_KEYS, SIGNATURE_NAME, Keys
-from export_pipeline.errors import StoreUnavailable
+from export_pipeline.errors import AlreadyExists, StoreError, StoreUnavailable
 from export_pipeline.storage.local import LocalStore
+from export_pipeline.storage.store import StoredObject, pieces
 from export_pipeline_tests.archive.bags import INFO, PAYLOAD, PREFIX, PROVENANCE, deliver, described
 from export_pipeline_tests.archive.signing import private_pem, public_pem, signing
 from export_pipeline_tests.archive.test_bag import CrashingStore
@@ -202,6 +205,42 @@ def test_what_another_key_began_is_replaced_although_that_is_interrupted(
         finish(DyingStore(tmp_path, at=at), signing(OTHER))
     finish(store, signing(OTHER))
     assert problems(store, signing(OTHER)) == ""
+
+
+class LateStore(LocalStore):
+    """Right before its n-th write, one arrives that a stopped process had sent long before."""
+
+    def __init__(self, root: Path, *, at: int, name: str, data: bytes) -> None:
+        super().__init__(root)
+        self._left, self._key, self._data = at, PREFIX + name, data
+
+    async def put(
+        self, key: str, chunks: AsyncIterable[bytes], *, content_type: str | None = None
+    ) -> StoredObject:
+        self._left -= 1
+        if self._left == 0:
+            with suppress(AlreadyExists):
+                await super().put(self._key, pieces(self._data))
+        return await super().put(key, chunks, content_type=content_type)
+
+
+@pytest.mark.parametrize("at", range(1, PUTS * 2))
+@pytest.mark.parametrize(("name", "died"), [(SIGNATURE_NAME, PUTS - 2), (SEAL_NAME, PUTS - 1)])
+def test_a_write_of_another_key_that_arrives_late_leaves_no_bad_bag(
+    tmp_path: Path, at: int, name: str, died: int
+) -> None:
+    """Its process stood still for longer than its lease, in the middle of that write."""
+    make(LocalStore(tmp_path / "whole"), KEYS)
+    late = (tmp_path / "whole" / PREFIX / name).read_bytes()
+    with pytest.raises(StoreUnavailable):
+        make(CrashingStore(tmp_path, at=died, after=True), KEYS)
+    meeting = LateStore(tmp_path, at=at, name=name, data=late)
+    with suppress(StoreError):
+        finish(meeting, signing(OTHER, KEY))
+    finish(LocalStore(tmp_path), signing(OTHER, KEY))
+    with suppress(AlreadyExists):
+        asyncio.run(LocalStore(tmp_path).put(PREFIX + name, pieces(late)))
+    assert problems(LocalStore(tmp_path), signing(OTHER, KEY)) == ""
 
 
 @pytest.mark.parametrize("before", [KEYS, NO_KEYS], ids=["signed", "unsigned"])

@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from export_pipeline.archive.catalog import write_catalog
 from export_pipeline.concurrency import run_batch
-from export_pipeline.ledger import admission, audits, summary
+from export_pipeline.ledger import admission, audits, retention, summary
 from export_pipeline.ledger.database import Ledger, Tx, sqlite_url
 from export_pipeline.ledger.home import make_ledger
 from export_pipeline.ledger.rows import QueueClass, ScanState
@@ -23,7 +23,7 @@ from export_pipeline.settings import Settings
 from export_pipeline.storage.local import LocalStore
 from export_pipeline.vendors.open import open_vendors
 from export_pipeline.vendors.vendor import Vendor
-from export_pipeline.workflow import send
+from export_pipeline.workflow import turn
 from export_pipeline.workflow.alerting.causes import read_causes
 from export_pipeline.workflow.fetch import Wanted
 from export_pipeline.workflow.history import find_named, read_history
@@ -110,9 +110,9 @@ def _rebuild(place: Place) -> None:
 
 def _claim(place: Place) -> None:
     def claim(tx: Tx) -> None:
-        send._next_wait(tx, place.pipeline, ACCOUNT)
-        turn = send._claim(tx, place.pipeline, ACCOUNT)
-        assert send._take(tx, place.pipeline, ACCOUNT, turn), "nothing is queued"
+        turn.next_wait(tx, place.pipeline, ACCOUNT)
+        claimed = turn.claim(tx, place.pipeline, ACCOUNT)
+        assert turn.take(tx, place.pipeline, ACCOUNT, claimed), "nothing is queued"
 
     place.undo(claim)
 
@@ -148,6 +148,13 @@ def _fetched(place: Place) -> None:
     assert asyncio.run(count())
 
 
+def _retained(tx: Tx) -> None:
+    after, due = 0, 0
+    while page := retention.due(tx, VENDOR, days=1, after=after, limit=100):
+        after, due = page[-1].scan.id, due + len(page)
+    assert due
+
+
 PARTS: Mapping[str, Callable[[Place], object]] = {
     "catalog, written": _catalog,
     REBUILD: _rebuild,
@@ -155,6 +162,7 @@ PARTS: Mapping[str, Callable[[Place], object]] = {
     "report's figures": lambda place: place.read(read_figures, place.vendors),
     "causes of alerts": lambda place: place.read(read_causes, place.vendors, 7_200.0),
     "due for audit, 1,000": lambda place: place.read(_due),
+    "retention, its list": lambda place: place.read(_retained),
     "queueing of 10": _queue,
     "claim of the sender": _claim,
     "admission of 5,000": _admit,

@@ -4,26 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from export_pipeline.archive.fixity import FixityReport
-from export_pipeline.archive.layout import (
-    CATALOG_FOLDER,
-    FIXITY_FOLDER,
-    HOLD_FOLDER,
-    INCOMING,
-    REPORT_FOLDER,
-    TOMBSTONE_FOLDER,
-    prefix_of,
-    read_prefix,
-    seal_key,
-)
+from export_pipeline.archive.layout import INCOMING, prefix_of, read_prefix, seal_key
 from export_pipeline.errors import BadInput
 from export_pipeline.ledger import inventory
 from export_pipeline.ledger.audits import SealedBag
 from export_pipeline.ledger.database import Ledger
 from export_pipeline.ledger.rows import GenerationState
 from export_pipeline.scans import ScanKey
-from export_pipeline.storage.probe import PROBE_FOLDER
 from export_pipeline.storage.store import Store
 from export_pipeline.workflow.auditing.bags import every_bag
+from export_pipeline.workflow.auditing.beside import Beside
 
 LOOKED_UP_AT_ONCE = 1_000
 """Folders of bags, or staged objects, looked up in the ledger together."""
@@ -31,15 +21,6 @@ GONE_AUDITED = 1_000
 """Bags to be audited at once for being gone; if more are, it is rather the wrong store."""
 MOST_COUNTED = 255
 """Sealed bags counted of one scan, which has a byte to count in."""
-_OWN_FOLDERS = (
-    CATALOG_FOLDER,
-    FIXITY_FOLDER,
-    HOLD_FOLDER,
-    REPORT_FOLDER,
-    TOMBSTONE_FOLDER,
-    PROBE_FOLDER,
-)
-"""What else lies in the store: beside the bags, or while `check` runs."""
 
 
 @dataclass
@@ -49,6 +30,7 @@ class Inventory:
     Args:
         unknown: folders of bags that the ledger does not know.
         strays: keys that belong to no bag and to nothing else of the archive.
+        beside: what ledger and store do not both have of holds and tombstones, a sentence each.
         leftovers: keys below `.incoming/` of orders that are closed.
         gone: bags of scans of which fewer seals were listed than the ledger has: to be audited.
         more_gone: how many more of them there are.
@@ -56,6 +38,7 @@ class Inventory:
 
     unknown: list[str] = field(default_factory=list)
     strays: list[str] = field(default_factory=list)
+    beside: list[str] = field(default_factory=list)
     leftovers: list[str] = field(default_factory=list)
     gone: list[SealedBag] = field(default_factory=list)
     more_gone: int = 0
@@ -70,6 +53,7 @@ class Inventory:
                 for one in self.unknown
             ),
             *(f"{one} belongs to no bag: delete it, or move it out" for one in self.strays),
+            *self.beside,
             *(f"{one} was left by a closed order: delete it" for one in self.leftovers),
             *(_doubt(count) for count in (self.more_gone,) if count),
         ]
@@ -91,7 +75,7 @@ async def take_inventory(ledger: Ledger, store: Store) -> Inventory:
     taking = _Taking(ledger, await ledger.look(inventory.last_scan_id))
     async for stored in store.list():
         await taking.see(stored.key)
-    return await taking.end()
+    return await taking.end(store)
 
 
 async def note_problems(ledger: Ledger, found: Inventory, report: FixityReport) -> None:
@@ -110,6 +94,7 @@ class _Taking:
         self._folders: dict[str, bool] = {}
         """Folders of bags to look up: whether the seal was listed."""
         self._staged: list[str] = []
+        self._beside = Beside()
         self._found = Inventory()
 
     async def see(self, key: str) -> None:
@@ -121,15 +106,16 @@ class _Taking:
             if prefix not in self._folders and len(self._folders) >= LOOKED_UP_AT_ONCE:
                 await self._look_up_folders()
             self._folders[prefix] = self._folders.get(prefix, False) or key == seal_key(prefix)
-        elif not key.startswith(_OWN_FOLDERS):
+        elif not self._beside.see(key):
             self._found.strays.append(key)
         if len(self._staged) >= LOOKED_UP_AT_ONCE:
             await self._look_up_staged()
 
-    async def end(self) -> Inventory:
+    async def end(self, store: Store) -> Inventory:
         """Compare what was listed with what the ledger calls sealed."""
         await self._look_up_folders()
         await self._look_up_staged()
+        self._found.beside = await self._beside.problems(self._ledger, store)
         of_one_scan: list[SealedBag] = []
         async for bag in every_bag(self._ledger):
             if of_one_scan and of_one_scan[0].scan_id != bag.scan_id:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from export_pipeline.archive import erasure
+from export_pipeline.archive.holds import hold_key
 from export_pipeline.archive.layout import scan_prefix
 from export_pipeline.errors import NotForgotten
 from export_pipeline.ledger import erase, inbox, inventory, registry
@@ -56,6 +57,7 @@ class Forgotten:
         objects: of theirs in the store, every version counted.
         tables: snapshots of the catalog and fixity records written anew.
         pages: pages of reports removed.
+        unread: tables that cannot be read and may name them still, each with what to do.
         stays: what still names them and no call can delete, a sentence each.
     """
 
@@ -63,6 +65,7 @@ class Forgotten:
     objects: int = 0
     tables: int = 0
     pages: int = 0
+    unread: list[str] = field(default_factory=list)
     stays: list[str] = field(default_factory=list)
 
 
@@ -116,7 +119,8 @@ async def _erase(
 ) -> Forgotten:
     keys = [one.key for one in buried]
     done = Forgotten(keys, await _erase_folders(pipeline, buried))
-    done.tables = await erasure.erase_tables(pipeline.store, keys)
+    dropped = await erasure.erase_tables(pipeline.store, keys)
+    done.tables, done.unread = dropped.tables, dropped.unread
     done.pages = await erasure.erase_pages(pipeline.store, keys)
     in_view = await asyncio.to_thread(view.forget, keys)
     await _erase_letters(pipeline, buried)
@@ -167,7 +171,8 @@ def _read_letters(tx: Tx, vendor: Vendor, settings: Settings) -> bool:
 
 def _erase_rows(tx: Tx, keys: Sequence[ScanKey]) -> None:
     for key in keys:
-        inventory.drop(tx, scan_prefix(key))
+        for name in (scan_prefix(key), hold_key(key)):
+            inventory.drop(tx, name)
         scan = registry.find(tx, key)
         if scan is not None:
             erase.erase(tx, scan, scan_prefix(key))

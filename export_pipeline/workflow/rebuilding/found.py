@@ -31,11 +31,13 @@ class FoundScan:
         bags: what its sealed generations tell, oldest first.
         unsealed: its generations without a seal.
         unreadable: folder -> why its bag cannot be read.
+        sealed: folders that have a seal, readable or not.
     """
 
     bags: Sequence[Contents]
     unsealed: Sequence[Named]
     unreadable: Sequence[tuple[str, str]]
+    sealed: Sequence[str]
 
     @property
     def generations(self) -> Sequence[Named]:
@@ -113,7 +115,7 @@ async def _find(store: Store, vendors: Collection[str], folder: Sequence[BagList
         except BadInput as error:
             unreadable.append((listing.prefix, str(error)))
     found.sort(key=lambda one: one.generation.number)
-    return FoundScan(found, unsealed, unreadable)
+    return FoundScan(found, unsealed, unreadable, [one.prefix for one in folder if one.sealed])
 
 
 def _require_known(key: ScanKey, vendors: Collection[str]) -> None:

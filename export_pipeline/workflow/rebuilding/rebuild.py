@@ -12,14 +12,16 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
+from datetime import UTC, datetime
 from secrets import token_hex
 from typing import TypeVar
 
 from export_pipeline.archive.fixity_records import FixityRecord, read_records
 from export_pipeline.archive.holds import read_holds
-from export_pipeline.archive.layout import bag_prefix, scan_prefix
+from export_pipeline.archive.layout import CATALOG_FOLDER, bag_prefix, read_prefix, scan_prefix
 from export_pipeline.archive.tombstones import Tombstone, read_tombstones
-from export_pipeline.ledger import admission, artifacts, holds, inventory, tombstones
+from export_pipeline.errors import BadInput
+from export_pipeline.ledger import admission, artifacts, erase, holds, inventory, tombstones
 from export_pipeline.ledger.database import Ledger, Tx
 from export_pipeline.ledger.held import copying
 from export_pipeline.ledger.holds import Hold
@@ -29,6 +31,7 @@ from export_pipeline.scans import ScanKey
 from export_pipeline.storage.store import Store
 from export_pipeline.workflow.describe import BAG, describe
 from export_pipeline.workflow.queue import ORDER
+from export_pipeline.workflow.rebuilding.beside import lost_bags, returned
 from export_pipeline.workflow.rebuilding.found import FoundScan, Named, find_scans
 from export_pipeline.workflow.rebuilding.rebuilt import Rebuilt
 from export_pipeline.workflow.settle import report
@@ -72,23 +75,83 @@ async def rebuild(
     async with copying(ledger, f"the rebuilt ledger ({token_hex(NAME_BYTES)})"):
         buried = [one async for one in read_tombstones(store)]
         held = [one async for one in read_holds(store)]
-        digests = {one.digest for one in buried}
+        digests = {one.digest for one in buried} | await ledger.look(tombstones.digests)
         done = Rebuilt(holds=len(held), tombstones=len(buried))
-        done.is_told = not buried or _is_key(tombstone_secret, digests)
+        done.is_told = not digests or _is_key(tombstone_secret, digests)
         if not dry_run:
             await ledger.apply(_keep, buried, held)
-        is_forgotten = _forgotten(tombstone_secret, digests)
-        async for page in _pages(find_scans(store, vendors), lambda found: 1 + found.artifacts):
-            if dry_run:
-                await ledger.look(_compare, done, page, is_forgotten)
+        work = _Rebuilding(
+            ledger, store, _forgotten(tombstone_secret, digests), done, dry_run=dry_run, show=show
+        )
+        if digests:
+            await work.stop_forgotten()
+        async for _ in work.add_bags(find_scans(store, vendors)):
+            yield done
+        async for _ in work.add_audits():
+            yield done
+        await work.name_lost()
+        yield done
+
+
+class _Rebuilding:
+    """A rebuilding under way; `done` tells how far it is."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        store: Store,
+        is_forgotten: Callable[[ScanKey], bool],
+        done: Rebuilt,
+        *,
+        dry_run: bool,
+        show: int,
+    ) -> None:
+        self._ledger = ledger
+        self._store = store
+        self._is_forgotten = is_forgotten
+        self._done = done
+        self._dry_run = dry_run
+        self._show = show
+        self._sealed: set[str] = set()
+
+    async def stop_forgotten(self) -> None:
+        """Take scans that were forgotten out of everybody's hands, and out of the catalog."""
+        async for scan in returned(self._ledger, self._is_forgotten):
+            words = "it was forgotten, and the ledger has it"
+            self._done.forgotten.add([(scan_prefix(scan.key), words)])
+            if not self._dry_run:
+                await self._ledger.apply(erase.stop, scan)
+
+    async def add_bags(self, found: AsyncIterable[FoundScan]) -> AsyncIterator[None]:
+        """Add what the ledger lacks of the bags, a page at a time."""
+        async for page in _pages(found, lambda one: 1 + one.artifacts):
+            self._sealed.update(folder for one in page for folder in one.sealed)
+            if self._dry_run:
+                await self._ledger.look(_compare, self._done, page, self._is_forgotten)
             else:
-                await ledger.apply(_add, done, page, is_forgotten, show)
-            yield done
-        async for records in _pages(read_records(store), lambda _: 1):
-            done.audits += len(records)
-            if not dry_run:
-                await ledger.apply(note_audits, [_audited(one) for one in records])
-            yield done
+                await self._ledger.apply(_add, self._done, page, self._is_forgotten, self._show)
+            yield
+
+    async def add_audits(self) -> AsyncIterator[None]:
+        """Note what audits found, a page at a time; a table that cannot be read is passed over."""
+        async for records in _pages(read_records(self._store, self._name_unread), lambda _: 1):
+            self._done.audits += len(records)
+            if not self._dry_run:
+                await self._ledger.apply(note_audits, [_audited(one) for one in records])
+            yield
+
+    async def name_lost(self) -> None:
+        """Name the bags that the newest catalog has and the store has not."""
+        try:
+            now = datetime.fromtimestamp(await self._ledger.look(lambda tx: tx.now), UTC)
+            async for lost in lost_bags(self._store, self._sealed, now):
+                if not self._is_forgotten(read_prefix(lost[0])[0]):
+                    self._done.lost.add([lost])
+        except BadInput as error:
+            self._name_unread(CATALOG_FOLDER, str(error))
+
+    def _name_unread(self, table: str, reason: str) -> None:
+        self._done.unreadable.add([(table, reason)])
 
 
 async def _pages(

@@ -36,9 +36,10 @@ class Rebuilt:
         tombstones: tombstones in the store.
         is_told: whether the key of the tombstones is at hand, so that forgotten scans are told.
         unsealed: generations without a seal that the ledger does not know.
-        unreadable: bags that were left out since they cannot be read.
+        unreadable: bags and tables that were left out since they cannot be read.
+        lost: bags that the last catalog has, and the store not, or without a seal.
         differing: bags that the ledger has, and not as sealed.
-        forgotten: scans that were left out since they were forgotten.
+        forgotten: scans that were forgotten, of which store or ledger still has something.
     """
 
     bags: int = 0
@@ -51,11 +52,12 @@ class Rebuilt:
     is_told: bool = True
     unsealed: Names = field(default_factory=Names)
     unreadable: Names = field(default_factory=Names)
+    lost: Names = field(default_factory=Names)
     differing: Names = field(default_factory=Names)
     forgotten: Names = field(default_factory=Names)
 
     @property
     def needs_person(self) -> bool:
         """Whether somebody must look at what was found."""
-        wrong = self.unreadable.count + self.differing.count + self.forgotten.count
-        return wrong > 0 or not self.is_told
+        wrong = (self.unreadable, self.lost, self.differing, self.forgotten)
+        return any(one.count for one in wrong) or not self.is_told

@@ -17,11 +17,16 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from typer.testing import CliRunner
 
+from export_pipeline.archive.holds import hold_key, write_hold
+from export_pipeline.archive.tombstones import Tombstone, bury
 from export_pipeline.cli import app
 from export_pipeline.definitions import defs
 from export_pipeline.defs import resources
+from export_pipeline.ledger import holds, tombstones
 from export_pipeline.ledger.database import sqlite_url
+from export_pipeline.ledger.holds import Hold
 from export_pipeline.ledger.home import make_ledger
+from export_pipeline.scans import ScanKey
 from export_pipeline.storage.store import Store, pieces
 from export_pipeline_tests.archive.signing import private_pem, signing
 from export_pipeline_tests.workflow.archives import (
@@ -35,6 +40,10 @@ from export_pipeline_tests.workflow.archives import (
 )
 
 HOSTILE = 'a/../b%2f;:"<x> =2e ü'
+DIGEST = 64 * "a"
+HELD = (HOSTILE, "essay-1")
+UNKNOWN_HOLD = "holds/copyleaks/default/unknown.json"
+UNKNOWN_TOMBSTONE = f"tombstones/{DIGEST}.json"
 ALTERED = b"%PDF-1.7 altered"
 Damage = Callable[[Archive, str], Awaitable[object]]
 
@@ -211,6 +220,13 @@ class DamageConformance:
             "copyleaks/default/essay-1/2/data/x",
             "hello.txt",
             ".incoming/0123/x",
+            "catalog/mine.parquet",
+            "fixity/2026-11-22t050607-a-run/x.parquet",
+            "report/notes.txt",
+            "tombstones/notes.json",
+            "holds/copyleaks/notes.txt",
+            UNKNOWN_HOLD,
+            UNKNOWN_TOMBSTONE,
         )
 
         async def make() -> None:
@@ -225,12 +241,37 @@ class DamageConformance:
             "copyleaks/default/essay-1/notes.txt belongs to no bag",
             "hello.txt belongs to no bag",
             ".incoming/0123/x was left by a closed order",
+            "catalog/mine.parquet belongs to no bag",
+            "fixity/2026-11-22t050607-a-run/x.parquet belongs to no bag",
+            "report/notes.txt belongs to no bag",
+            "tombstones/notes.json belongs to no bag",
+            "holds/copyleaks/notes.txt belongs to no bag",
+            f"{UNKNOWN_HOLD} is a hold that the ledger does not know",
+            f"{UNKNOWN_TOMBSTONE} is a tombstone that the ledger does not know",
         )
         for outcome in (by_command(), by_asset()):
             assert not outcome.passed
             assert len(outcome.problems) == len(told)
             for said in told:
                 assert any(one.startswith(said) for one in outcome.problems), outcome
+
+    def test_a_hold_that_the_store_lost_is_named_and_what_both_have_is_not(
+        self, archive: Archive
+    ) -> None:
+        lost, kept = (Hold(ScanKey("copyleaks", "default", one), "a case", 0.0) for one in HELD)
+
+        async def make() -> None:
+            await archive.add("essay-1")
+            for hold in (lost, kept):
+                await archive.ledger.apply(holds.add, hold)
+            await archive.ledger.apply(tombstones.add, [DIGEST], "a case", 0.0)
+            await write_hold(archive.store, kept)
+            await bury(archive.store, Tombstone(DIGEST, "a case", 0.0))
+
+        asyncio.run(make())
+        for outcome in (by_command(), by_asset()):
+            (problem,) = outcome.problems
+            assert problem.startswith(f"{hold_key(lost.key)} is missing")
 
 
 def by_command(*arguments: str) -> Outcome:

@@ -87,7 +87,7 @@ def test_whole_bags_are_noted_as_verified_in_the_ledger_and_in_the_store(home: S
 
 
 async def records(home: Stepped) -> list[FixityRecord]:
-    return [one async for one in read_records(home.store)]
+    return [one async for one in read_records(home.store, pytest.fail)]
 
 
 def test_a_bag_that_was_mended_is_whole_again(home: Stepped) -> None:

@@ -102,13 +102,31 @@ def test_every_snapshot_and_record_and_page_loses_its_rows_alone(one_world: Worl
     assert sorted(names) == names
 
 
+def test_a_table_that_cannot_be_read_is_told_and_all_else_is_gone_until_it_is_put_right(
+    one_world: World,
+) -> None:
+    (scan,) = one_world.archive([spec("beside-a-broken-table")])
+    broken = one_world.home / "archive" / FIXITY_FOLDER / "2026-01-01t000000-broken.parquet"
+    broken.parent.mkdir(exist_ok=True)
+    broken.write_bytes(b"PAR1")
+    done = one_world.run(one_world.pipeline(), forgetting(scan.key))
+    assert [words.partition(" cannot be read")[0] for words in done.unread] == [
+        f"{FIXITY_FOLDER}{broken.name}"
+    ]
+    assert one_world.look(registry.find, scan.key) is None
+    assert naming(one_world.home / "archive", b"beside-a-broken-table") == []
+    broken.unlink()
+    assert one_world.run(one_world.pipeline(), forgetting(scan.key)).unread == []
+
+
 def test_deletion_at_the_vendor_comes_first_and_where_it_fails_nothing_goes_here(
     one_world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (scan,) = one_world.archive([spec("at-vendor")])
     before = one_world.stored("at-vendor")
     away = {"EXPORT_COPYLEAKS_API_URL": "http://127.0.0.1:9"}
-    pipeline = one_world.pipeline(copyleaks_api_url=away["EXPORT_COPYLEAKS_API_URL"])
+    variables = {**one_world.settings.vendor_variables, **away}
+    pipeline = one_world.pipeline(vendor_variables=variables)
     with pytest.raises(VendorUnavailable):
         one_world.run(pipeline, forgetting(scan.key, at_vendor=True))
     assert one_world.stored("at-vendor") == before
@@ -155,7 +173,7 @@ async def read_fixity(place: World) -> list[tuple[str, list[str]]]:
             name,
             [
                 row["scan"]
-                async for part in read_table(place.store, name)
+                async for part in read_table(place.store, name, ["scan"])
                 for row in part.to_pylist()
             ],
         )

@@ -167,8 +167,8 @@ def test_a_bag_that_is_being_sealed_meanwhile_leaves_nothing(one_world: World) -
     slow.meanwhile = lambda: _forget_long_frozen(one_world, name)
 
     async def work(pipeline: Pipeline) -> None:
-        await drain(pipeline, seconds=5)
         while one_world.look(registry.find, key(name)) is not None:
+            await drain(pipeline, seconds=5)
             await read_completions(pipeline)
             await collect(pipeline, limit=10)
             await asyncio.sleep(0.05)

@@ -26,9 +26,11 @@ def sealed_long_ago(place: World, *names: str) -> list[Scan]:
     return scans
 
 
-def retained(place: World, pipeline: Pipeline, limit: int, view: Seen | None = None) -> Retained:
+def retained(
+    place: World, pipeline: Pipeline, limit: int, view: Seen | None = None, looks: int = 100
+) -> Retained:
     async def work(pipeline: Pipeline) -> Retained:
-        return await retain(pipeline, 30, view or Seen(), limit=limit)
+        return await retain(pipeline, 30, view or Seen(), limit=limit, looks=looks)
 
     return place.run(pipeline, work)
 
@@ -37,13 +39,24 @@ def test_what_something_keeps_never_keeps_others_from_being_forgotten(one_world:
     sealed_long_ago(one_world, "locked-1", "locked-2", "due-1", "due-2")
     locking = replace(one_world.pipeline(), store=LockingStore(one_world.home / "archive"))
     runs = [retained(one_world, locking, limit=1) for _ in range(3)]
-    assert [(told.forgotten, told.left) for told in runs] == [(1, True), (1, False), (0, False)]
-    for told in runs:
-        assert len(told.kept) == 2
-        assert "pdf_report.pdf is kept by a lock until 2040" in told.kept[0]
+    assert [(told.forgotten, told.left) for told in runs] == [(1, True), (1, True), (0, False)]
+    assert [len(told.kept) for told in runs] == [2, 0, 2], "the second went on behind the first"
+    assert "pdf_report.pdf is kept by a lock until 2040" in runs[0].kept[0]
     assert any("backups" in words for words in runs[0].stays)
     assert one_world.scan("locked-1").state == ScanState.ARCHIVED
     assert retained(one_world, one_world.pipeline(), limit=100).forgotten == 2
+
+
+def test_each_run_looks_at_so_many_and_the_next_goes_on_behind_them(one_world: World) -> None:
+    sealed_long_ago(one_world, *(f"locked-once-{number}" for number in range(4)), "at-last")
+    locking = replace(one_world.pipeline(), store=LockingStore(one_world.home / "archive"))
+    runs = [retained(one_world, locking, limit=100, looks=2) for _ in range(3)]
+    assert [told.forgotten + len(told.kept) for told in runs] == [2, 2, 2]
+    assert all(told.left for told in runs)
+    named = {words.partition(":")[0] for told in runs for words in told.kept}
+    assert len(named) == 4, "after three runs of two looks all five had their turn"
+    assert sum(told.forgotten for told in runs) == 1
+    assert retained(one_world, one_world.pipeline(), limit=100).forgotten == 4
 
 
 def test_where_nothing_can_be_forgotten_now_it_ends_at_once(one_world: World) -> None:

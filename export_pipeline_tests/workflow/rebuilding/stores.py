@@ -71,6 +71,7 @@ async def _keep_beside(store: Store, held: ScanKey, audited: Audited, forgotten:
 async def _written(ledger: Ledger, store: Store) -> pa.Table:
     """The catalog as anybody finds it in the store."""
     await write_catalog(ledger, store, datetime.fromtimestamp(AT, UTC), "a-run-id")
-    found = await newest(store)
+    found = await newest(store, datetime.fromtimestamp(AT, UTC))
     assert found is not None
-    return pa.Table.from_batches([rows async for rows in read_table(store, found.key)], SCHEMA)
+    read = read_table(store, found.key, SCHEMA.names)
+    return pa.Table.from_batches([rows async for rows in read], SCHEMA)

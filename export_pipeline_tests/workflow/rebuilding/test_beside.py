@@ -1,18 +1,22 @@
 """What lies beside the bags comes back too: audits, holds and tombstones."""
 
 import asyncio
+import shutil
 from datetime import UTC, datetime
 
 import pytest
 import sqlalchemy as sa
 
+from export_pipeline.archive.catalog import write_catalog
 from export_pipeline.archive.fixity_records import FixityRecord, write_records
 from export_pipeline.archive.holds import write_hold
+from export_pipeline.archive.layout import SEAL_NAME, bag_prefix, scan_prefix
 from export_pipeline.archive.tombstones import Tombstone, bury
 from export_pipeline.errors import BadInput
 from export_pipeline.ledger import holds, schema, tombstones
 from export_pipeline.ledger.database import Ledger
 from export_pipeline.ledger.holds import Hold
+from export_pipeline.ledger.rows import ScanState
 from export_pipeline.scans import ScanKey
 from export_pipeline_tests.archive.catalogs import KEY, table
 from export_pipeline_tests.workflow.rebuilding.homes import (
@@ -85,6 +89,92 @@ def test_a_forgotten_scan_is_not_brought_back_from_what_is_left_of_it(
         "copyleaks/default/a=2f=2e=2e=2fb=252f=3b=3a=22=3cx=3e/"
     ]
     assert set(histories(empty)) == {kept.key}
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_ledger_from_before_a_scan_was_forgotten_does_not_bring_it_back(
+    home: Stepped, dry_run: bool
+) -> None:
+    """The database was lost, its backup of last week put back, and brought up to date by this."""
+    left, kept = home.archived(HOSTILE[0]), home.archived("kept")
+    forgotten(home, left.key)
+    shutil.rmtree(home.folder(left))
+    done = again(home, home.ledger, dry_run=dry_run)
+    assert done.needs_person
+    assert done.forgotten.kept == [
+        (scan_prefix(left.key), "it was forgotten, and the ledger has it")
+    ]
+    assert home.scan(kept).state == ScanState.ARCHIVED
+    if not dry_run:
+        assert home.scan(left).state == ScanState.FORGOTTEN
+        assert set(table(home.ledger)["scan"].to_pylist()) == {"kept"}
+
+
+def test_a_bag_of_a_forgotten_scan_that_a_backup_of_the_store_brought_back_stays_out(
+    home: Stepped, empty: Ledger
+) -> None:
+    """With the bag, the backup put the store back to before the tombstone: the ledger has it."""
+    left = home.archived(HOSTILE[0])
+    buried = [tombstones.key_digest(KEY), tombstones.scan_digest(KEY, left.key)]
+    with empty.write() as tx:
+        tombstones.add(tx, buried, "asked to", DATE)
+    done = again(home, empty)
+    assert [folder for folder, _ in done.forgotten.kept] == [scan_prefix(left.key)]
+    assert histories(empty) == {}
+
+
+def catalogued(home: Stepped) -> str:
+    """Write a catalog as the nightly run does."""
+    moment = datetime.fromtimestamp(home.now, UTC)
+    return asyncio.run(write_catalog(home.ledger, home.store, moment, "a-run-id")).key
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_bags_that_the_last_catalog_has_and_the_store_has_not_are_named(
+    home: Stepped, empty: Ledger, dry_run: bool
+) -> None:
+    """A region of the store is lost, and the ledger with it: nothing else knows those bags."""
+    lost, broken, whole = (home.archived(name) for name in (HOSTILE[0], "broken", "whole"))
+    home.now += 60
+    catalog = catalogued(home)
+    shutil.rmtree(home.folder(lost))
+    (home.folder(broken) / SEAL_NAME).unlink()
+    done = again(home, empty, dry_run=dry_run)
+    assert done.needs_person
+    assert sorted(done.lost.kept) == [
+        (bag_prefix(scan.key, 1), f"{catalog} has it") for scan in (lost, broken)
+    ]
+    assert done.lost.count == 2
+    assert set(histories(empty)) == (set() if dry_run else {whole.key})
+
+
+def test_no_bag_is_lost_where_all_that_a_catalog_has_is_there_or_was_forgotten(
+    home: Stepped, empty: Ledger
+) -> None:
+    gone = home.archived(HOSTILE[0])
+    home.archived("kept")
+    home.now += 60
+    catalogued(home)
+    shutil.rmtree(home.folder(gone))
+    forgotten(home, gone.key)
+    done = again(home, empty)
+    assert done.lost.count == 0
+    assert not done.needs_person
+
+
+@pytest.mark.parametrize("name", ["fixity", "catalog"])
+def test_a_table_that_cannot_be_read_is_named_and_everything_else_comes_back(
+    home: Stepped, empty: Ledger, name: str
+) -> None:
+    scan = home.archived("essay")
+    records(home, DATE, (scan.key, 1, "it changed"))
+    broken = home.home / "archive" / name / "2027-01-15t000000-broken.parquet"
+    broken.parent.mkdir(exist_ok=True)
+    broken.write_bytes(b"PAR1")
+    done = again(home, empty)
+    ((_, reason),) = done.unreadable.kept
+    assert f"{name}/{broken.name} cannot be read" in reason
+    assert histories(empty)[scan.key].generations[0].damage == "it changed"
 
 
 @pytest.mark.parametrize("secret", [None, "another key"])
