@@ -1,7 +1,7 @@
 """What a person should hear of, from the ledger: one cause for all scans that it holds up."""
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from itertools import groupby
@@ -48,6 +48,7 @@ def read_causes(tx: Tx, vendors: Mapping[str, Vendor], order_deadline: float) ->
     late = troubles.late_orders(tx, grace=LATE_SECONDS, silence=silence)
     return [
         *_refused(troubles.refused_logins(tx), configured),
+        *_unusable(vendors.values()),
         *(_stuck(one, silence) for one in late),
         *(_damaged(one) for one in troubles.damaged(tx)),
         *_astray(inventory.noted(tx)),
@@ -84,6 +85,24 @@ def _refused(
                 command="export-pipeline check",
                 count=1,
                 names=[one.account],
+            )
+
+
+def _unusable(vendors: Iterable[Vendor]) -> Iterator[Cause]:
+    """The accounts that are set wrongly: a cause for each reason, which may hold up several."""
+    for vendor in vendors:
+        by_reason = sorted(vendor.wrong, key=vendor.wrong.__getitem__)
+        for reason, some in groupby(by_reason, vendor.wrong.__getitem__):
+            names = list(some)
+            are, them = ("is", "it") if len(names) == 1 else ("are", "them")
+            count = plural(len(names), "account")
+            yield Cause(
+                cause=f"account:{vendor.name}/{names[0]}",
+                title=f"{count} of {vendor.name} {are} set wrongly: nothing is sent on {them}",
+                reason=in_brief(reason),
+                command="export-pipeline check",
+                count=len(names),
+                names=names[:NAMES],
             )
 
 

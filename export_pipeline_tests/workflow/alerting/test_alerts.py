@@ -62,9 +62,9 @@ def address(url: str, **variables: str) -> Address:
     return found
 
 
-def look(ledger: Ledger) -> list[Cause]:
+def look(ledger: Ledger, **variables: str) -> list[Cause]:
     """What the sensor does: note what is wrong."""
-    known = settings()
+    known = settings(**variables)
     with ledger.write() as tx:
         causes = read_causes(tx, open_vendors(known, ledger), known.order_deadline)
         alerts.note(tx, causes, is_told=True)
@@ -173,6 +173,34 @@ def test_each_thing_that_is_wrong_is_one_message_that_says_what_to_run(
     )
     assert told["late"]["command"].endswith("scans show --vendor copyleaks --account default s0")
     assert not any(b"Amz" in post.body for post in target.taken)
+
+
+def test_an_account_that_is_set_wrongly_is_told_and_what_holds_up_several_once(
+    ledger: Ledger, target: AlertTarget, clock: SteppedClock
+) -> None:
+    with ledger.write() as tx:
+        quotas.cool_down(tx, "copyleaks", "eu", 300, "it was refused", needs_person=True)
+    wrong = {
+        "EXPORT_COPYLEAKS_ACCOUNTS": "eu",
+        "EXPORT_COPYLEAKS_EU_KEY": "its-key",
+        "EXPORT_HOOKBRIDGE_ACCOUNTS": "eu us",
+        "EXPORT_HOOKBRIDGE_KEY": "another-key",
+        "EXPORT_HOOKBRIDGE_ZONE": "https://nowhere.example/?X-Amz-Signature=0123456789abcdef",
+    }
+    look(ledger, **wrong)
+    assert send(ledger, address(target.url)) == Sent(2)
+    told = {post.json["cause"]: post.json for post in target.taken}
+    half, whole = told["account:copyleaks/eu"], told["account:hookbridge/default"]
+    assert (half["names"], whole["names"]) == (["eu"], ["default", "eu", "us"])
+    assert half["title"] == "1 account of copyleaks is set wrongly: nothing is sent on it"
+    assert half["reason"] == "EXPORT_COPYLEAKS_EU_EMAIL is not set: account 'eu' needs it"
+    assert whole["title"] == "3 accounts of hookbridge are set wrongly: nothing is sent on them"
+    assert whole["reason"].startswith("EXPORT_HOOKBRIDGE_ZONE: ")
+    assert not any(b"-key" in post.body or b"Amz" in post.body for post in target.taken)
+    clock.step(1_000)
+    look(ledger)
+    assert send(ledger, address(target.url)) == Sent(2)
+    assert {post.json["state"] for post in target.taken[2:]} == {"over"}
 
 
 def test_what_is_mended_is_told_as_over(
