@@ -14,7 +14,6 @@ from export_pipeline.ledger.rows import GenerationState
 from export_pipeline.ledger.schema import generations, scans
 from export_pipeline.scans import ScanKey
 
-_verified_at = sa.func.coalesce(generations.c.audited_at, generations.c.sealed_at, 0.0)
 _is_sealed = generations.c.state == GenerationState.SEALED
 
 
@@ -56,13 +55,19 @@ class ArchiveSize:
     oldest: float | None
 
 
+def _verified_at(tx: Tx) -> sa.ColumnElement[float]:
+    """When a bag was verified; never, if that is to come: a clock was wrong then."""
+    told = sa.func.coalesce(generations.c.audited_at, generations.c.sealed_at, 0.0)
+    return sa.case((told > tx.now, 0.0), else_=told)
+
+
 def size(tx: Tx) -> ArchiveSize:
     """Measure the archive."""
     row = tx.connection.execute(
         sa.select(
             sa.func.count(),
             sa.func.coalesce(sa.func.sum(generations.c.bytes), 0),
-            sa.func.min(_verified_at),
+            sa.func.min(_verified_at(tx)),
         ).where(_is_sealed)
     ).one()
     return ArchiveSize(tx.now, int(row[0]), int(row[1]), row[2])
@@ -76,9 +81,10 @@ def oldest(
     Args:
         after: `verified_at`, scan row id and number of the bag to go on behind.
     """
-    place = sa.tuple_(_verified_at, generations.c.scan_id, generations.c.number)
-    query = _bags().where(place > after, _verified_at < before)
-    in_order = query.order_by(_verified_at, generations.c.scan_id, generations.c.number)
+    verified_at = _verified_at(tx)
+    place = (verified_at, generations.c.scan_id, generations.c.number)
+    query = _bags(tx).where(sa.tuple_(*place) > after, verified_at < before)
+    in_order = query.order_by(*place)
     return [_bag(row) for row in tx.all(in_order.limit(limit))]
 
 
@@ -94,7 +100,7 @@ def page(
 ) -> list[SealedBag]:
     """Bags in order of scan row id and number beyond `after`, narrowed by what is given."""
     here = sa.tuple_(generations.c.scan_id, generations.c.number)
-    query = _narrowed(_bags(), newest=newest, vendor=vendor, account=account).where(here > after)
+    query = _narrowed(_bags(tx), newest=newest, vendor=vendor, account=account).where(here > after)
     if scan_id is not None:
         query = query.where(generations.c.scan_id == scan_id)
     in_order = query.order_by(generations.c.scan_id, generations.c.number)
@@ -103,7 +109,7 @@ def page(
 
 def newest(tx: Tx, scan_ids: Sequence[int]) -> list[SealedBag]:
     """The newest bag of each of these scans, by row id."""
-    query = _narrowed(_bags(), newest=True, vendor=None, account=None)
+    query = _narrowed(_bags(tx), newest=True, vendor=None, account=None)
     return [
         _bag(row)
         for some in in_chunks(scan_ids)
@@ -120,10 +126,11 @@ def count(tx: Tx, *, newest: bool, vendor: str | None, account: str | None) -> i
 
 def damaged(tx: Tx, *, before: float, limit: int) -> list[str]:
     """What audits before that moment found, of bags that were not found whole since."""
+    verified_at = _verified_at(tx)
     query = sa.select(generations.c.damage).where(
-        _is_sealed, generations.c.damage != "", _verified_at < before
+        _is_sealed, generations.c.damage != "", verified_at < before
     )
-    return [row.damage for row in tx.all(query.order_by(_verified_at).limit(limit))]
+    return [row.damage for row in tx.all(query.order_by(verified_at).limit(limit))]
 
 
 def audited(tx: Tx, bag: SealedBag, damage: str) -> str | None:
@@ -149,7 +156,7 @@ def still_there(tx: Tx, scan_ids: Sequence[int]) -> set[int]:
     return found
 
 
-def _bags() -> sa.Select[Any]:
+def _bags(tx: Tx) -> sa.Select[Any]:
     columns = (
         generations.c.scan_id,
         scans.c.vendor,
@@ -158,7 +165,7 @@ def _bags() -> sa.Select[Any]:
         generations.c.number,
         generations.c.bytes,
         generations.c.seal_sha256,
-        _verified_at.label("verified_at"),
+        _verified_at(tx).label("verified_at"),
     )
     return sa.select(*columns).join(scans).where(_is_sealed)
 

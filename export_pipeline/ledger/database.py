@@ -148,6 +148,9 @@ class Ledger:
         Args:
             statement: built once, of columns that need no conversion.
             values: of its parameters.
+
+        Raises:
+            SQLAlchemyError: the database failed, as by every other way to read.
         """
         compiled = self._compiled.get(statement)
         if compiled is None:
@@ -156,12 +159,19 @@ class Ledger:
         named = compiled.construct_params(values)
         order = compiled.positiontup
         parameters = named if order is None else tuple(named[name] for name in order)
+        try:
+            row = self._first_row(compiled.string, parameters)
+        except self._engine.dialect.loaded_dbapi.Error as error:
+            raise sa.exc.DBAPIError(compiled.string, None, error, hide_parameters=True) from None
+        return None if row is None else tuple(row)
+
+    def _first_row(self, query: str, parameters: Any) -> Any:
         with closing(self._engine.raw_connection()) as connection:
             cursor = connection.cursor()
-            cursor.execute(compiled.string, parameters)
+            cursor.execute(query, parameters)
             row = cursor.fetchone()
             cursor.close()
-        return None if row is None else tuple(row)
+        return row
 
     def wipe(self) -> str:
         """Let no byte of what was deleted stay in the database's files.
@@ -187,7 +197,14 @@ class Ledger:
 def _engine(url: sa.URL) -> sa.Engine:
     # Without hide_parameters an error's text would quote webhook bodies.
     if url.get_backend_name() == "postgresql":
-        engine = sa.create_engine(url, pool_pre_ping=True, hide_parameters=True)
+        try:
+            engine = sa.create_engine(url, pool_pre_ping=True, hide_parameters=True)
+        except ImportError as error:
+            raise ConfigError(
+                f"EXPORT_LEDGER_URL begins with {url.drivername}://, and {error.name} is not"
+                " installed here: use postgresql+psycopg2:// and `pip install"
+                " 'export-pipeline[postgres]'`"
+            ) from None
         sa.event.listen(engine, "connect", _configure_postgres)
         return engine
     if url.get_backend_name() != "sqlite":

@@ -4,11 +4,16 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from export_pipeline.ledger import leases
 from export_pipeline.ledger.database import Ledger
+from export_pipeline.logs import get_logger
 
 LEASE_SECONDS = 60.0
 RENEWALS_PER_LEASE = 4
+
+log = get_logger(__name__)
 
 
 async def take(ledger: Ledger, name: str, owner: str) -> bool:
@@ -32,7 +37,11 @@ async def held(ledger: Ledger, name: str, owner: str) -> AsyncIterator[None]:
 async def _renew(ledger: Ledger, name: str, owner: str) -> None:
     while True:
         await asyncio.sleep(LEASE_SECONDS / RENEWALS_PER_LEASE)
-        await take(ledger, name, owner)
+        try:
+            await take(ledger, name, owner)
+        except SQLAlchemyError as error:
+            # The next try may do; what is done meanwhile does not fail by this one.
+            log.warning("lease not renewed", lease=name, error=type(error).__name__)
 
 
 @asynccontextmanager

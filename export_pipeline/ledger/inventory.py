@@ -78,10 +78,10 @@ def noted(tx: Tx) -> Problems:
     return Problems(**(cursors.load(tx, _PROBLEMS) or {}))
 
 
-def drop(tx: Tx, folder: str) -> None:
-    """Take out what names a folder of the store."""
+def drop(tx: Tx, name: str) -> None:
+    """Take out what names a folder or a key of the store."""
     before = noted(tx)
-    kept = [one for one in before.first if folder not in one]
+    kept = [one for one in before.first if name not in one]
     gone = len(before.first) - len(kept)
     if gone:
         cursors.save(tx, _PROBLEMS, asdict(Problems(before.count - gone, kept)))

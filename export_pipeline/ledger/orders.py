@@ -43,6 +43,7 @@ def insert(tx: Tx, scan: Scan, *, generation: int, attempt: int, queue_class: Qu
             outcome="",
             reason="",
             queue_class=queue_class,
+            tries=0,
             sends=0,
             queued_at=tx.now,
             not_before=tx.now,
@@ -90,10 +91,10 @@ def _of_scan(scan_id: int) -> sa.Select[Any]:
 
 
 def sending(tx: Tx, order: Order, owner: str, *, seconds: float, deadline: float) -> bool:
-    """Note, before the call, that `owner` sends this order within `seconds`.
+    """Note that `owner` has the order's turn, and sends it within `seconds`.
 
-    The deadline stands from the first send: sending again does not move it. False if the order
-    left the queue meanwhile: then it is not to be sent.
+    The deadline stands from the first turn: a later one does not move it. False if the order left
+    the queue meanwhile: then it is not to be sent.
     """
     return tx.run(_sending(order.id, owner, tx.now, tx.now + seconds, deadline)) == 1
 
@@ -104,12 +105,48 @@ def _sending(
 ) -> sa.Update:
     return _transition(order_id, OrderState.QUEUED).values(
         state=OrderState.SENDING,
-        sends=orders.c.sends + 1,
+        tries=orders.c.tries + 1,
         sent_at=now,
         deadline=sa.func.coalesce(orders.c.deadline, deadline),
         lease_owner=owner,
         lease_until=lease_until,
     )
+
+
+def leaves(tx: Tx, order_id: str, owner: str) -> bool:
+    """Note that the request leaves now; False if it is not for `owner` to send it any more."""
+    return tx.run(_leaves(order_id, owner)) == 1
+
+
+@prepared
+def _leaves(order_id: str, owner: str) -> sa.Update:
+    sent = _transition(order_id, OrderState.SENDING).where(orders.c.lease_owner == owner)
+    return sent.values(sends=orders.c.sends + 1)
+
+
+def hold(tx: Tx, order: Order, owner: str, *, seconds: float) -> bool:
+    """Lengthen the lease of an order that is sent or collected; False if it is not any more."""
+    return tx.run(_hold(order.id, order.state, owner, tx.now + seconds)) == 1
+
+
+@prepared
+def _hold(order_id: str, state: OrderState, owner: str, until: float) -> sa.Update:
+    held = sa.update(orders).where(
+        orders.c.id == order_id, orders.c.state == state, orders.c.lease_owner == owner
+    )
+    return held.values(lease_until=until)
+
+
+def tries(tx: Tx, order_id: str, owner: str) -> int | None:
+    """How often the order's turn came, None if another than `owner` had the last one."""
+    row = tx.one_or_none(_tries(order_id, owner))
+    return None if row is None else int(row.tries)
+
+
+@prepared
+def _tries(order_id: str, owner: str) -> sa.Select[Any]:
+    query = sa.select(orders.c.tries)
+    return query.where(orders.c.id == order_id, orders.c.lease_owner == owner)
 
 
 def accepted(
@@ -129,14 +166,22 @@ def accepted(
 
 
 def back_to_queue(
-    tx: Tx, order_id: str, *, not_before: float, reason: str, restart: bool = False
+    tx: Tx,
+    order_id: str,
+    *,
+    not_before: float,
+    reason: str,
+    restart: bool = False,
+    sends: int | None = None,
 ) -> None:
     """Queue an order whose send failed for a passing reason; the id stays the same.
 
     Args:
-        restart: whether its deadline counts from the next send, as this one was none of its own.
+        restart: whether its deadline counts from the next turn, as this one was none of its own.
+        sends: how often it may have left us, where that is known better than it was noted.
     """
     anew: dict[str, Any] = {"deadline": None} if restart else {}
+    anew |= {} if sends is None else {"sends": sends}
     move(
         tx,
         order_id,
@@ -149,9 +194,16 @@ def back_to_queue(
     )
 
 
-def completed(tx: Tx, order_id: str, completion: dict[str, Any]) -> bool:
-    """Note the vendor's word that the order ended; False if it was noted or closed before."""
-    word = {"completion": completion, "completed_at": tx.now}
+def completed(
+    tx: Tx, order_id: str, completion: dict[str, Any], vendor_order: str | None = None
+) -> bool:
+    """Note the vendor's word that the order ended; False if it was noted or closed before.
+
+    Args:
+        vendor_order: the vendor's own id of the order, where the word names it.
+    """
+    named = {"vendor_order": vendor_order} if vendor_order else {}
+    word = {"completion": completion, "completed_at": tx.now, **named}
     ended = {**word, "state": OrderState.COMPLETED, "lease_until": None}
     under_way = (OrderState.QUEUED, OrderState.SENDING, OrderState.WAITING)
     if move(tx, order_id, *under_way, **ended):

@@ -136,16 +136,6 @@ def take_completed(
     return taken
 
 
-def hold(tx: Tx, order_id: str, owner: str, *, seconds: float) -> bool:
-    """Lengthen the lease of an order that is being collected; False if it is not this owner's."""
-    held = sa.update(orders).where(
-        orders.c.id == order_id,
-        orders.c.state == OrderState.COMPLETED,
-        orders.c.lease_owner == owner,
-    )
-    return tx.run(held.values(lease_until=tx.now + seconds)) == 1
-
-
 def release(tx: Tx, order_id: str) -> None:
     """Give a completed order back, for whoever collects next."""
     tx.run(sa.update(orders).where(orders.c.id == order_id).values(lease_until=None))

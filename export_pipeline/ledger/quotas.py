@@ -18,6 +18,9 @@ PACING_MARGIN = 1.015
 """Claims are this much further apart than the limit says. A window of n calls then has 1.5% of
 its length for the network's jitter, and 98.5% of the quota is used."""
 
+AHEAD_SECONDS = 600.0
+"""Nobody claims a call so far ahead: a minute at most, a turn later for each sender beside it."""
+
 
 @dataclass(frozen=True)
 class Quota:
@@ -43,18 +46,25 @@ class Quota:
         """Seconds a claim may be used late before it could crowd the claims after it."""
         return self.window_seconds * (PACING_MARGIN - 1) / 2
 
+    def is_ahead_of(self, now: float, next_at: float) -> bool:
+        """Whether the clock was set back since `next_at` was noted."""
+        return next_at - self.allowance > now + AHEAD_SECONDS + 2 * self.window_seconds
+
 
 def claim(tx: Tx, vendor: str, account: str, wanted: Sequence[Quota]) -> float:
     """Claim one call of each quota at one moment, and return it (seconds since the epoch).
 
-    The moment is never before the account's cooldown ends. The caller sleeps until then, and
-    claims anew if it wakes later than `Quota.tolerance` after it.
+    The moment is never before the account's cooldown ends. Where the clock was set back, it is one
+    whole window away, since nobody knows when the last calls were. The caller sleeps until then,
+    and claims anew if it wakes later than `Quota.tolerance` after it.
 
     A cooldown may begin while the caller sleeps: it asks `cooldown` again before it sends.
     """
     rows = {quota.name: _row(tx, vendor, account, quota.name) for quota in wanted}
     moment = max(tx.now, cooldown(tx, vendor, account).until)
     for quota in wanted:
+        if quota.is_ahead_of(tx.now, rows[quota.name]):
+            rows[quota.name] = tx.now + quota.window_seconds + quota.allowance
         moment = max(moment, rows[quota.name] - quota.allowance)
     for quota in wanted:
         used = max(rows[quota.name], moment) + quota.interval
@@ -77,7 +87,9 @@ def granted(tx: Tx, vendor: str, account: str, name: str) -> int:
 def next_free(tx: Tx, vendor: str, account: str, quota: Quota) -> float:
     """When the next claim of this quota would be due, without claiming it."""
     row = tx.one_or_none(_quota(vendor, account, quota.name))
-    return tx.now if row is None else max(tx.now, float(row.next_at) - quota.allowance)
+    if row is None or quota.is_ahead_of(tx.now, row.next_at):
+        return tx.now
+    return max(tx.now, float(row.next_at) - quota.allowance)
 
 
 def cool_down(

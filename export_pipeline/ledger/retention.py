@@ -1,6 +1,7 @@
 """Retention: which scans were sealed so long ago that they are to be forgotten."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -20,6 +21,7 @@ MAY_GO = (
 )
 """What may go by itself where nothing is under way; `forgotten` was interrupted."""
 _RAN = "retention/"
+_PLACE = "retention/place/"
 
 
 @dataclass(frozen=True)
@@ -42,23 +44,19 @@ def due(tx: Tx, vendor: str, days: int, *, after: int = 0, limit: int = 1_000) -
 
     Those on hold are left out, and those that are being archived anew.
     """
-    sealed = (
-        sa.select(
-            generations.c.scan_id,
-            sa.func.max(generations.c.sealed_at).label("sealed_at"),
-            sa.func.sum(generations.c.bytes).label("bytes"),
-        )
-        .where(generations.c.sealed_at.is_not(None), generations.c.scan_id > after)
-        .group_by(generations.c.scan_id)
-        .having(sa.func.max(generations.c.sealed_at) <= tx.now - days * 86_400.0)
-        .subquery()
-    )
+    sealed_at = _of_sealed(sa.func.max(generations.c.sealed_at))
     query = (
-        sa.select(scans, sealed.c.sealed_at, sealed.c.bytes)
-        .join_from(scans, sealed, sealed.c.scan_id == scans.c.id)
+        sa.select(
+            scans,
+            sealed_at.label("sealed_at"),
+            _of_sealed(sa.func.sum(generations.c.bytes)).label("bytes"),
+        )
         .where(
-            scans.c.vendor == vendor,
+            scans.c.id > after,
+            # As they come by row id: found by an index, all would be sorted for each page.
+            sa.func.coalesce(scans.c.vendor, "") == vendor,
             scans.c.state.in_(MAY_GO),
+            sealed_at <= tx.now - days * 86_400.0,
             ~sa.exists().where(orders.c.scan_id == scans.c.id, orders.c.state.in_(OPEN)),
             ~holds.is_held(scans),
         )
@@ -66,6 +64,22 @@ def due(tx: Tx, vendor: str, days: int, *, after: int = 0, limit: int = 1_000) -
         .limit(limit)
     )
     return [Due(to_scan(row), float(row.sealed_at), int(row.bytes)) for row in tx.all(query)]
+
+
+def _of_sealed(value: sa.ColumnElement[Any]) -> sa.ScalarSelect[Any]:
+    """Of a scan's sealed generations, one scan at a time: a page costs no more than its scans."""
+    of_scan = sa.and_(generations.c.scan_id == scans.c.id, generations.c.sealed_at.is_not(None))
+    return sa.select(value).where(of_scan).correlate(scans).scalar_subquery()
+
+
+def place(tx: Tx, vendor: str) -> int:
+    """Row id of the scan at which the vendor's retention looked last, 0 before the first."""
+    return int(cursors.load(tx, _PLACE + vendor) or 0)
+
+
+def looked(tx: Tx, vendor: str, scan_id: int) -> None:
+    """Note at which it looked last."""
+    cursors.save(tx, _PLACE + vendor, scan_id)
 
 
 def ran(tx: Tx, vendor: str) -> None:

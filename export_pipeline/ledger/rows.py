@@ -126,7 +126,11 @@ class Generation:
 
 @dataclass(frozen=True)
 class Order:
-    """One request to a vendor for artifacts of a scan."""
+    """One request to a vendor for artifacts of a scan.
+
+    Args:
+        sends: how often it may have left us, noted before the first byte does.
+    """
 
     id: str
     scan_id: int

@@ -18,6 +18,27 @@ def _text(name: str, **options: object) -> sa.Column[str]:
     return sa.Column(name, sa.Text, nullable=False, **options)  # type: ignore[arg-type]
 
 
+class _AnyText(sa.types.TypeDecorator[str]):
+    """What others wrote, with any character in it.
+
+    Postgres takes no NUL in a text: one in a vendor's words would fail each try to note them.
+    """
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, _dialect: sa.Dialect) -> str | None:
+        return value and value.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def _words(name: str) -> sa.Column[str]:
+    return sa.Column(name, _AnyText, nullable=False, default="")
+
+
+def _words_or_none(name: str) -> sa.Column[str]:
+    return sa.Column(name, _AnyText)
+
+
 def _time(name: str) -> sa.Column[float]:
     return sa.Column(name, sa.Double)
 
@@ -38,7 +59,7 @@ scans = sa.Table(
     _text("account"),
     _text("scan"),
     _text("state"),
-    _text("reason", default=""),
+    _words("reason"),
     _text("source"),
     sa.Column("details", sa.JSON, nullable=False),
     sa.Column("generation", sa.Integer, nullable=False, default=0),
@@ -67,7 +88,7 @@ generations = sa.Table(
     _time("frozen_at"),
     _time("sealed_at"),
     _time("audited_at"),
-    _text("damage", default=""),
+    _words("damage"),
     _text("seal_sha256", default=""),
     _json_or_none("details"),
     _time("expires_at"),
@@ -89,8 +110,9 @@ orders = sa.Table(
     sa.Column("attempt", sa.Integer, nullable=False),
     _text("state"),
     _text("outcome", default=""),
-    _text("reason", default=""),
+    _words("reason"),
     sa.Column("queue_class", sa.Integer, nullable=False),
+    sa.Column("tries", sa.Integer, nullable=False, default=0),
     sa.Column("sends", sa.Integer, nullable=False, default=0),
     sa.Column("queued_at", sa.Double, nullable=False),
     sa.Column("not_before", sa.Double, nullable=False),
@@ -100,8 +122,8 @@ orders = sa.Table(
     _time("completed_at"),
     _time("closed_at"),
     _json_or_none("completion"),
-    sa.Column("request_id", sa.Text),
-    sa.Column("vendor_order", sa.Text),
+    _words_or_none("request_id"),
+    _words_or_none("vendor_order"),
     sa.Column("lease_owner", sa.Text),
     _time("lease_until"),
     sa.UniqueConstraint("scan_id", "generation", "part", "attempt"),
@@ -118,10 +140,10 @@ artifacts = sa.Table(
     sa.Column("generation", sa.Integer, primary_key=True),
     sa.Column("name", sa.Text, primary_key=True),
     _text("kind"),
-    _text("vendor_name", default=""),
+    _words("vendor_name"),
     _text("availability"),
     _text("state"),
-    _text("reason", default=""),
+    _words("reason"),
     sa.Column("order_id", sa.String(36)),
     sa.Column("size", sa.BigInteger),
     sa.Column("sha256", sa.String(64)),
@@ -174,7 +196,7 @@ inbox = sa.Table(
     sa.Column("headers", sa.JSON, nullable=False),
     sa.Column("body", sa.LargeBinary, nullable=False),
     _text("state"),
-    _text("reason", default=""),
+    _words("reason"),
     sa.Column("received_at", sa.Double, nullable=False),
     _time("handled_at"),
     sa.Index("inbox_unhandled", "state", "vendor", "topic", "id"),
@@ -197,7 +219,7 @@ accounts = sa.Table(
     sa.Column("vendor", sa.Text, primary_key=True),
     sa.Column("account", sa.Text, primary_key=True),
     _time("cooldown_until"),
-    _text("cooldown_reason", default=""),
+    _words("cooldown_reason"),
     _flag("cooldown_needs_person"),
 )
 

@@ -63,6 +63,11 @@ def find(tx: Tx, digest: str) -> tuple[str, float] | None:
     return None if row is None else (row.reason, float(row.at))
 
 
+def digests(tx: Tx) -> set[str]:
+    """All that are noted."""
+    return {row.digest for row in tx.all(sa.select(tombstones.c.digest))}
+
+
 def has_any(tx: Tx) -> bool:
     """Whether anything was forgotten."""
     return tx.one_or_none(ANY) is not None

@@ -1,23 +1,17 @@
 """Bring what a completed order made into the store, where the vendor did not write it there."""
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from export_pipeline.errors import AlreadyExists, ConfigError, NotFound, VendorError
-from export_pipeline.ledger import artifacts, placed
+from export_pipeline.ledger import artifacts
 from export_pipeline.ledger.database import Tx
 from export_pipeline.ledger.rows import Artifact, Order, Scan
 from export_pipeline.receiver.guard import writing
 from export_pipeline.storage.hashing import HashingStream
 from export_pipeline.vendors.vendor import Opened
 from export_pipeline.workflow.pipeline import Pipeline
-
-LEASE_SECONDS = 120.0
-"""How long a collector may be silent before another may take its order over."""
-HOLD_SECONDS = 30.0
-"""Between two renewals of the lease, while a large file is on its way."""
 
 Failure = VendorError | ConfigError
 
@@ -83,24 +77,3 @@ def _pulled(
     if artifacts.delivered(tx, order.id, artifact.name, size=stream.size, sha256=stream.sha256):
         name = opened.vendor_name or artifact.vendor_name
         artifacts.named(tx, artifact, name, opened.details)
-
-
-@asynccontextmanager
-async def held(pipeline: Pipeline, order: Order) -> AsyncIterator[None]:
-    """Keep the lease of an order for as long as its files take."""
-    renewing = asyncio.create_task(_hold(pipeline, order))
-    try:
-        yield
-    finally:
-        renewing.cancel()
-        with suppress(asyncio.CancelledError):
-            await renewing
-
-
-async def _hold(pipeline: Pipeline, order: Order) -> None:
-    is_ours = True
-    while is_ours:
-        await asyncio.sleep(HOLD_SECONDS)
-        is_ours = await pipeline.ledger.apply(
-            placed.hold, order.id, pipeline.owner, seconds=LEASE_SECONDS
-        )

@@ -47,9 +47,10 @@ async def try_account(vendor: Vendor, account: str) -> Finding:
         return Finding(name, works=False, text=str(error))
 
 
-async def try_store(store: Store) -> list[Finding]:
+async def try_store(store: Store, settings: Settings) -> list[Finding]:
     """Try everything that the archive will ask of the store, each step by itself."""
-    return [Finding(f"store: {step.name}", step.ok, step.words) for step in await probe(store)]
+    steps = await probe(store, order_seconds=settings.order_deadline)
+    return [Finding(f"store: {step.name}", step.ok, step.words) for step in steps]
 
 
 def try_signing(keys: Keys) -> Finding:

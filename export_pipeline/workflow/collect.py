@@ -10,7 +10,8 @@ from export_pipeline.ledger import artifacts, placed, registry
 from export_pipeline.ledger.database import Tx
 from export_pipeline.ledger.rows import Artifact, ArtifactState, Order, Scan
 from export_pipeline.storage.store import Store
-from export_pipeline.workflow.bring import LEASE_SECONDS, Failure, bring, held
+from export_pipeline.workflow.bring import Failure, bring
+from export_pipeline.workflow.lease import LEASE_SECONDS, held
 from export_pipeline.workflow.outcome import Looked, settle_order
 from export_pipeline.workflow.pipeline import Pipeline
 from export_pipeline.workflow.seal import seal_if_possible

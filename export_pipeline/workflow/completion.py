@@ -7,7 +7,7 @@ from export_pipeline.errors import BadInput
 from export_pipeline.ledger import artifacts, events, inbox, orders, registry
 from export_pipeline.ledger.database import Tx
 from export_pipeline.ledger.rows import Letter
-from export_pipeline.vendors.vendor import Completion
+from export_pipeline.vendors.completion import Completion
 from export_pipeline.workflow.pipeline import Pipeline
 from export_pipeline.workflow.targets import endpoints
 
@@ -42,8 +42,10 @@ def read_letters(tx: Tx, pipeline: Pipeline, limit: int) -> list[Read]:
 
 def _read(tx: Tx, pipeline: Pipeline, letter: Letter) -> Completion | BadInput:
     order = orders.get(tx, letter.subject)
-    if order is None:
-        return BadInput(f"no order {letter.subject} in this ledger")
+    # Who signs webhooks of one account may name orders of all others in them.
+    if order is None or (order.vendor, order.account) != (letter.vendor, letter.account):
+        sender = f"{letter.vendor} account {letter.account}"
+        return BadInput(f"no order {letter.subject} of {sender} in this ledger")
     scan, files = registry.by_id(tx, order.scan_id), artifacts.of_order(tx, order.id)
     named = endpoints(pipeline, scan, order, files)
     try:
@@ -66,7 +68,9 @@ def note_completion(tx: Tx, order_id: str, completion: Completion) -> None:
     order = orders.get(tx, order_id)
     if order is None:
         return
-    event = "completed" if orders.completed(tx, order_id, asdict(completion)) else "told again"
+    word = asdict(completion)
+    made = word.pop("vendor_order")
+    event = "completed" if orders.completed(tx, order_id, word, made) else "told again"
     unhealthy = [one.name for one in completion.deliveries if not one.healthy]
     failure = {"failure": completion.failure} if completion.failure else {}
     events.record(tx, order.scan_id, event, order_id, unhealthy=unhealthy, **failure)

@@ -9,9 +9,9 @@ from export_pipeline.ledger.database import Tx
 from export_pipeline.ledger.rows import QueueClass, Scan
 from export_pipeline.ledger.sealed import SealedFile, sealed_files
 from export_pipeline.scans import DEFAULT_ACCOUNT, ScanKey
-from export_pipeline.vendors.cloudconvert.client import VENDOR as CLOUDCONVERT
+from export_pipeline.vendors.cloudconvert import VENDOR as CLOUDCONVERT
 from export_pipeline.vendors.cloudconvert.details import Kind, ScanDetails, Source
-from export_pipeline.vendors.copyleaks.login import VENDOR as COPYLEAKS
+from export_pipeline.vendors.copyleaks import VENDOR as COPYLEAKS
 from export_pipeline.vendors.vendor import Vendor
 from export_pipeline.workflow.order import request
 
@@ -20,6 +20,8 @@ REPORT = "pdf_report"
 SUFFIX = ".pdfa"
 SETTLED_SECONDS = 60.0
 """A seal is taken up this long after its time: one that is noted meanwhile may bear an older."""
+SET_BACK_SECONDS = 86_400.0
+"""What is looked at again after the clock was set back; what was ordered is not ordered anew."""
 
 
 def conversion_of(report: ScanKey) -> ScanKey:
@@ -50,8 +52,11 @@ def convert_sealed(tx: Tx, vendor: Vendor, *, limit: int, secret: str | None) ->
         limit: at most so many.
         secret: the key of the tombstones; see `register_many`.
     """
-    told = cursors.load(tx, CURSOR) or (0.0, 0)
     until = tx.now - SETTLED_SECONDS
+    told = cursors.load(tx, CURSOR) or (0.0, 0)
+    if told[0] > until:
+        # The clock was set back: what is sealed since bears a time before this one.
+        cursors.save(tx, CURSOR, told := [until - SET_BACK_SECONDS, 0])
     reports = sealed_files(tx, COPYLEAKS, REPORT, after=tuple(told), until=until, limit=limit)
     if reports:
         _order(tx, vendor, reports, secret)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from export_pipeline.ledger.rows import Artifact, ArtifactState
-from export_pipeline.vendors.vendor import Availability
+from export_pipeline.vendors.artifacts import Availability
 
 UNKNOWN_ATTEMPTS = 2
 """Orders for an artifact that the scan may not have: a second one for a passing fault, no more."""

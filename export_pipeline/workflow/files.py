@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 from export_pipeline.ledger import artifacts
 from export_pipeline.ledger.database import Tx
 from export_pipeline.ledger.rows import ArtifactState, Order, Scan
-from export_pipeline.vendors.vendor import Availability, PlannedArtifact
+from export_pipeline.vendors.artifacts import Availability, PlannedArtifact
+from export_pipeline.workflow.settle import report_kinds
 
 _STATE = {
     Availability.EXPECTED: ArtifactState.EXPECTED,
@@ -45,7 +46,8 @@ def insert(
 def replace(tx: Tx, scan: Scan, order: Order, files: Sequence[PlannedArtifact]) -> None:
     """Let an order bring what the vendor says that it brings, in place of what was planned.
 
-    What another order of the generation brings, or brought, stays with that one.
+    What another order of the generation brings, or brought, stays with that one. A kind of which
+    the scan has nothing is settled by that, and no order tells of it any more.
     """
     told = {one.name: one for one in files}
     planned = artifacts.of_order(tx, order.id)
@@ -56,3 +58,4 @@ def replace(tx: Tx, scan: Scan, order: Order, files: Sequence[PlannedArtifact]) 
     known = {one.name for one in artifacts.of_generation(tx, scan.id, order.generation)}
     new = [one for one in told.values() if one.name not in known]
     insert(tx, scan, order.generation, new, order.id)
+    report_kinds(tx, scan, order.generation, [one.kind for one in new])

@@ -14,7 +14,8 @@ from export_pipeline.ledger.rows import (
     Scan,
     ScanState,
 )
-from export_pipeline.vendors.vendor import Availability, PlannedArtifact, Vendor
+from export_pipeline.vendors.artifacts import Availability, PlannedArtifact
+from export_pipeline.vendors.vendor import Vendor
 from export_pipeline.workflow import files
 from export_pipeline.workflow.queue import queue, report_order
 from export_pipeline.workflow.settle import finish, report_kinds

@@ -13,7 +13,8 @@ from export_pipeline.ledger.rows import Scan
 from export_pipeline.receiver.addresses import Addresses
 from export_pipeline.settings import Settings
 from export_pipeline.storage.store import Store
-from export_pipeline.vendors.vendor import ArtifactKind, Vendor
+from export_pipeline.vendors.artifacts import ArtifactKind
+from export_pipeline.vendors.vendor import Vendor
 
 
 def _process_name() -> str:

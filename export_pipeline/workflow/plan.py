@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from export_pipeline.ledger import artifacts, summary
 from export_pipeline.ledger.database import Ledger, Tx
 from export_pipeline.ledger.rows import Artifact, ArtifactState, Scan, ScanState
-from export_pipeline.vendors.vendor import Availability, PlannedArtifact, Vendor
+from export_pipeline.vendors.artifacts import Availability, PlannedArtifact
+from export_pipeline.vendors.vendor import Vendor
 
 PLANNED_STATES = (ScanState.REGISTERED, ScanState.FAILED)
 SCANS_PER_PAGE = 500

@@ -7,7 +7,8 @@ from export_pipeline.errors import ConfigError, VendorError
 from export_pipeline.ledger import placed, quotas
 from export_pipeline.ledger.database import Tx
 from export_pipeline.ledger.rows import Order
-from export_pipeline.vendors.vendor import Asking, Completion
+from export_pipeline.vendors.completion import Completion
+from export_pipeline.vendors.vendor import Asking
 from export_pipeline.workflow.completion import note_completion
 from export_pipeline.workflow.pipeline import Pipeline
 from export_pipeline.workflow.rest import let_rest

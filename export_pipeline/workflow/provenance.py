@@ -24,7 +24,7 @@ from export_pipeline.ledger.rows import (
     Scan,
     ScanState,
 )
-from export_pipeline.vendors.vendor import Availability
+from export_pipeline.vendors.artifacts import Availability
 
 Record = dict[str, Any]
 NO_ROW = 0

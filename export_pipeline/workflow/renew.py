@@ -21,7 +21,7 @@ from export_pipeline.ledger.rows import (
     Scan,
     ScanState,
 )
-from export_pipeline.vendors.vendor import Availability
+from export_pipeline.vendors.artifacts import Availability
 from export_pipeline.workflow.decide import spent
 from export_pipeline.workflow.order import order_artifacts
 from export_pipeline.workflow.pipeline import Pipeline

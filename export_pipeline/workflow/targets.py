@@ -7,7 +7,7 @@ from export_pipeline.archive.layout import incoming_key
 from export_pipeline.errors import AlreadyExists, StoreError
 from export_pipeline.ledger.rows import Artifact, Order, Scan
 from export_pipeline.storage.store import UploadTarget, pieces
-from export_pipeline.vendors.vendor import Loan, StoredSource
+from export_pipeline.vendors.placement import Loan, StoredSource
 from export_pipeline.workflow.pipeline import Pipeline
 
 ROOM = ".room"

@@ -134,3 +134,26 @@ def test_the_archive_is_measured(sealed: Ledger, clock: SteppedClock) -> None:
 def test_an_archive_without_bags_is_measured(ledger: Ledger, clock: SteppedClock) -> None:
     with ledger.read() as tx:
         assert audits.size(tx) == audits.ArchiveSize(clock.now, 0, 0, None)
+
+
+def test_what_was_verified_while_the_clock_was_ahead_is_due_first(
+    sealed: Ledger, clock: SteppedClock
+) -> None:
+    """Else it would be due again only when that time has come, years later."""
+    with sealed.read() as tx:
+        *_, last = every(tx)
+    clock.step(10 * 365 * 86_400)
+    with sealed.write() as tx:
+        audits.audited(tx, last, "it changed")
+    clock.step(-10 * 365 * 86_400)
+    with sealed.read() as tx:
+        size = audits.size(tx)
+        assert size.oldest == 0
+        due = audits.oldest(tx, before=size.at, limit=9)
+        assert names(due)[0] == (last.key.scan, last.number)
+        assert len(due) == 4
+        assert audits.damaged(tx, before=size.at, limit=9) == ["it changed"]
+    with sealed.write() as tx:
+        audits.audited(tx, last, "")
+    with sealed.read() as tx:
+        assert audits.size(tx).oldest == START

@@ -12,6 +12,8 @@ from export_pipeline.ledger.home import make_ledger, open_ledger
 from export_pipeline.ledger.writer import GROUP_LIMIT
 from export_pipeline_tests.ledger.conftest import SteppedClock
 
+GIVE_UP_SECONDS = 60.0
+
 
 @pytest.fixture
 def other(ledger: Ledger, url: str, clock: SteppedClock) -> Iterator[Ledger]:
@@ -100,13 +102,17 @@ def test_a_failing_piece_undoes_only_itself_and_its_caller_gets_the_exception(
 def test_a_piece_cancelled_before_its_turn_is_not_done_and_the_others_are(
     ledger: Ledger, other: Ledger
 ) -> None:
+    has_begun = threading.Event()
+    sa.event.listen(ledger.engine, "begin", lambda _: has_begun.set())
+
     async def cancel_the_second() -> list[object]:
         with other.write():
             pieces = [asyncio.create_task(ledger.apply(receive, number)) for number in range(2)]
-            await asyncio.sleep(0.1)  # the writer has taken the first and waits with it
+            # From then on the writer waits with what it has, for the other one's end.
+            assert await asyncio.to_thread(has_begun.wait, GIVE_UP_SECONDS)
             pieces.append(asyncio.create_task(ledger.apply(receive, 2)))
             pieces.append(asyncio.create_task(ledger.apply(receive, 3)))
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0)
             pieces[2].cancel()
             await asyncio.sleep(0)
         return await asyncio.gather(*pieces, return_exceptions=True)

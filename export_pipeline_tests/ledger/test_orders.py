@@ -112,7 +112,52 @@ def test_an_order_queued_for_later_is_not_sent_before(ledger: Ledger, clock: Ste
     with ledger.write() as tx:
         assert drain(tx) == ["one"]
         assert turns.earliest_due(tx, "copyleaks", "default") is None
+        assert orders.tries(tx, order_id, "me") == 2
+
+
+def test_a_vendors_words_may_hold_any_character(ledger: Ledger) -> None:
+    """A NUL in them failed each try to note them on Postgres, and so the account for good."""
+    with ledger.write() as tx:
+        order_id = order(tx, "one")
+        send(tx, order_id)
+        orders.back_to_queue(tx, order_id, not_before=tx.now, reason="no\0thing")
+        orders.completed(tx, order_id, {"failure": "a\0b"}, "their\0s")
+        found = get(tx, order_id)
+    assert (found.reason, found.vendor_order) == ("no\ufffdthing", "their\ufffds")
+    assert found.completion == {"failure": "a\0b"}
+
+
+def test_only_who_has_the_turn_may_send_and_each_time_is_counted(
+    ledger: Ledger, clock: SteppedClock
+) -> None:
+    with ledger.write() as tx:
+        order_id = order(tx, "one")
+        assert not orders.leaves(tx, order_id, "me")
+        send(tx, order_id)
+        assert get(tx, order_id).sends == 0
+        assert orders.leaves(tx, order_id, "me")
+        assert not orders.leaves(tx, order_id, "another")
+    clock.step(61)
+    with ledger.write() as tx:
+        placed.abandoned(tx, "copyleaks")
+        assert not orders.leaves(tx, order_id, "me")
+        found = get(tx, order_id)
+        assert orders.sending(tx, found, "another", seconds=60, deadline=tx.now + 60)
+        assert not orders.leaves(tx, order_id, "me")
+        assert orders.tries(tx, order_id, "me") is None
+        assert orders.leaves(tx, order_id, "another")
         assert get(tx, order_id).sends == 2
+
+
+def test_a_sender_does_not_hold_an_order_that_completed_meanwhile(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        order_id = order(tx, "one")
+        send(tx, order_id)
+        taken = get(tx, order_id)
+        assert orders.hold(tx, taken, "me", seconds=60)
+        orders.completed(tx, order_id, {"healthy": True})
+        assert not orders.hold(tx, taken, "me", seconds=60)
+        assert placed.has_completed(tx, "copyleaks")
 
 
 def test_a_scans_orders_are_promoted_and_never_demoted(ledger: Ledger) -> None:

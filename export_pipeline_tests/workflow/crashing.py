@@ -21,7 +21,7 @@ from export_pipeline.settings import Settings
 from export_pipeline.storage.local import LocalStore
 from export_pipeline.storage.store import StoredObject
 from export_pipeline.vendors.copyleaks.exports import Copyleaks
-from export_pipeline.vendors.vendor import Placement, Receipt
+from export_pipeline.vendors.placement import Placement, Receipt
 from export_pipeline.workflow.collect import collect
 from export_pipeline.workflow.completion import read_completions
 from export_pipeline.workflow.pipeline import Pipeline

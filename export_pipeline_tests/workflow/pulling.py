@@ -8,7 +8,9 @@ from typing import Any
 from export_pipeline.errors import VendorError
 from export_pipeline.ledger import artifacts
 from export_pipeline.ledger.rows import Artifact, Order
-from export_pipeline.vendors.vendor import Asking, Completion, Opened, Placement, Receipt
+from export_pipeline.vendors.completion import Completion
+from export_pipeline.vendors.placement import Placement, Receipt
+from export_pipeline.vendors.vendor import Asking, Opened
 from export_pipeline.workflow.poll import poll
 from export_pipeline_tests.workflow.stepped import ScriptedCopyleaks, Stepped, content_of
 

@@ -28,7 +28,7 @@ from export_pipeline.scans import DEFAULT_ACCOUNT, ScanKey
 from export_pipeline.settings import Settings
 from export_pipeline.storage.local import LocalStore
 from export_pipeline.vendors.copyleaks.exports import Copyleaks
-from export_pipeline.vendors.vendor import Placement, Receipt
+from export_pipeline.vendors.placement import Placement, Receipt
 from export_pipeline.workflow.collect import collect
 from export_pipeline.workflow.completion import read_completions
 from export_pipeline.workflow.order import Requested, request
@@ -63,6 +63,7 @@ class ScriptedCopyleaks(Copyleaks):
 
     async def place(self, placement: Placement) -> Receipt:
         self.placed.append(placement)
+        await placement.leaves()
         answer = self.answers.popleft() if self.answers else None
         if isinstance(answer, Exception):
             raise answer

@@ -14,7 +14,7 @@ from export_pipeline.errors import (
 )
 from export_pipeline.ledger import quotas
 from export_pipeline.ledger.rows import OrderState, ScanState
-from export_pipeline.vendors.vendor import Placement
+from export_pipeline.vendors.placement import Placement
 from export_pipeline.workflow.rest import LOGIN_COOLDOWN_SECONDS
 from export_pipeline_tests.workflow.stepped import SINGLES, Stepped
 

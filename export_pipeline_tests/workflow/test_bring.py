@@ -16,11 +16,13 @@ from export_pipeline.errors import (
     VendorError,
     VendorUnavailable,
 )
-from export_pipeline.ledger import placed, quotas
+from export_pipeline.ledger import orders, placed, quotas, reports
 from export_pipeline.ledger.rows import ArtifactState, QueueClass, Scan, ScanState
 from export_pipeline.storage.store import StoredObject, pieces
-from export_pipeline.vendors.vendor import Availability, Completion, PlannedArtifact, Receipt
-from export_pipeline.workflow.bring import LEASE_SECONDS
+from export_pipeline.vendors.artifacts import Availability, PlannedArtifact
+from export_pipeline.vendors.completion import Completion
+from export_pipeline.vendors.placement import Receipt
+from export_pipeline.workflow.lease import LEASE_SECONDS
 from export_pipeline.workflow.order import retry
 from export_pipeline.workflow.outcome import AGAIN_SECONDS
 from export_pipeline.workflow.renew import renew_sealed
@@ -177,10 +179,10 @@ def test_a_collector_keeps_its_order_for_as_long_as_a_file_takes(home: Pulled) -
     taken = home.write(placed.take_completed, "copyleaks", "one", limit=9, seconds=LEASE_SECONDS)
     assert [one.id for one in taken] == [order.id]
     home.now += LEASE_SECONDS - 1
-    assert home.write(placed.hold, order.id, "one", seconds=LEASE_SECONDS)
+    assert home.write(orders.hold, order, "one", seconds=LEASE_SECONDS)
     home.now += LEASE_SECONDS - 1
     assert home.collect() == 0
-    assert not home.write(placed.hold, order.id, "another", seconds=LEASE_SECONDS)
+    assert not home.write(orders.hold, order, "another", seconds=LEASE_SECONDS)
     home.now += 1
     assert home.collect() == 1
     assert home.scan(scan).state == ScanState.ARCHIVED
@@ -218,6 +220,19 @@ def test_files_that_only_the_vendor_knows_take_the_place_of_what_was_planned(
         "files/2.json": "verified",
         "files/3.json": "absent",
     }
+
+
+def test_what_the_vendor_says_that_a_scan_does_not_have_is_shown_as_absent(home: Pulled) -> None:
+    """Laserfiche's entries without pages stood as never materialized among Dagster's partitions."""
+    lacking = PlannedArtifact("overview", "overview", "", Availability.ABSENT, "it has no pages")
+    home.vendor.receipt = lambda _: Receipt(files=(lacking,), completion=READY)
+    scan = one_file(home)
+    home.collect()
+    assert home.scan(scan).state == ScanState.ARCHIVED
+    shown = home.write(reports.take, "copyleaks", "a run", limit=9, seconds=1, assets=["overview"])
+    assert [(one.status, one.metadata["reason"]) for one in shown] == [
+        ("absent", "it has no pages")
+    ]
 
 
 def test_files_told_again_at_a_later_attempt_change_nothing_that_arrived(home: Pulled) -> None:

@@ -12,9 +12,9 @@ from export_pipeline.ledger import inbox, placed
 from export_pipeline.ledger.rows import OrderState, Scan, ScanState
 from export_pipeline.storage.local import LocalStore
 from export_pipeline.storage.store import StoredObject, UploadTarget
-from export_pipeline.workflow.bring import LEASE_SECONDS
 from export_pipeline.workflow.collect import collect
 from export_pipeline.workflow.completion import note_letters, read_completions, read_letters
+from export_pipeline.workflow.lease import LEASE_SECONDS
 from export_pipeline.workflow.pipeline import Pipeline
 from export_pipeline_tests.workflow.stepped import SINGLES, Stepped
 

@@ -90,6 +90,19 @@ def test_a_seal_is_left_alone_until_no_older_one_can_still_come(home: Stepped) -
     assert convert(home) == 1
 
 
+def test_a_clock_that_is_set_back_costs_no_report_its_conversion(home: Stepped) -> None:
+    """Sealed at times before the last one told, they were never looked at."""
+    home.archived("before")
+    assert convert(home) == 1
+    home.now -= 3_600
+    home.archived("after")
+    convert(home)
+    assert conversion(home, "after.pdfa") is not None
+    found = conversion(home, "before.pdfa")
+    assert found is not None
+    assert len(home.look(of_scan, found.id)) == 1
+
+
 def test_scans_without_a_report_and_scans_that_are_not_sealed_are_left_out(home: Stepped) -> None:
     home.archived("plain", enabled={"pdfReport": False, "plagiarismDetection": True})
     home.ordered("underway")

@@ -10,8 +10,10 @@ from export_pipeline_tests.workflow.crashing import NO_DEADLINE, Workers, receiv
 from export_pipeline_tests.workflow.proofs import completed, hard, prove
 from export_pipeline_tests.workflow.world import World, world
 
-ONCE = ("_take", "_save", "release")
+ONCE = ("_take", "_claim", "_save", "release")
 """Steps of a login."""
+BY_CHANCE = ("note_missed", "hold")
+"""Steps that only a slow machine takes: a turn missed, a lease renewed."""
 
 
 @pytest.fixture(scope="module")
@@ -39,9 +41,8 @@ def test_workers_killed_at_every_step_one_after_the_other_lose_nothing(
     """
     moments = workers.record([completed(place, hard("clean"))])
     prove(place, "clean")
-    assert {"before place", "after settle_order", "before put tagmanifest-sha256.txt"} <= set(
-        moments
-    )
+    ours = {"after take", "before leaves", "after leaves", "after settle_order"}
+    assert {"before place", *ours, "before put tagmanifest-sha256.txt"} <= set(moments)
     names: list[str] = []
     survived: list[str] = []
     for moment in moments:
@@ -52,7 +53,7 @@ def test_workers_killed_at_every_step_one_after_the_other_lose_nothing(
     for name in names:
         prove(place, name)
     # A login is for hours: only in the first worker of all it is a step.
-    assert not [moment for moment in survived if not moment.endswith(ONCE)]
+    assert not [moment for moment in survived if not moment.endswith(ONCE + BY_CHANCE)]
 
 
 @pytest.mark.parametrize(

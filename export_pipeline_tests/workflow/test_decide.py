@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from export_pipeline.ledger.rows import Artifact, ArtifactState
-from export_pipeline.vendors.vendor import Availability
+from export_pipeline.vendors.artifacts import Availability
 from export_pipeline.workflow.decide import (
     UNKNOWN_ATTEMPTS,
     after_refusal,

@@ -12,8 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from export_pipeline.errors import OrderRefused, StoreUnavailable, VendorUnavailable
 from export_pipeline.ledger import artifacts, registry
 from export_pipeline.ledger.rows import ArtifactState, Order, OrderState, Scan
-from export_pipeline.vendors.vendor import Placement
-from export_pipeline.workflow.send import SENDING_SECONDS
+from export_pipeline.vendors.placement import Placement
+from export_pipeline.workflow.lease import LEASE_SECONDS
 from export_pipeline_tests.workflow.stepped import ENABLED, stepped
 from export_pipeline_tests.workflow.test_collect import StoreThat, fail
 from export_pipeline_tests.workflow.test_renew import DyingStore, Killed
@@ -111,7 +111,7 @@ class Archiving(RuleBasedStateMachine):
     def reconcile(self) -> None:
         self.home.reconcile()
 
-    @rule(seconds=st.sampled_from([10.0, SENDING_SECONDS, 600.0, 7_200.0]))
+    @rule(seconds=st.sampled_from([10.0, LEASE_SECONDS, 600.0, 7_200.0]))
     def wait(self, seconds: float) -> None:
         self.home.now += seconds
 
@@ -169,7 +169,5 @@ TestArchiving = Archiving.TestCase
 TestArchiving.settings = settings(
     max_examples=12,
     stateful_step_count=25,
-    deadline=None,
-    derandomize=True,
     suppress_health_check=list(HealthCheck),
 )

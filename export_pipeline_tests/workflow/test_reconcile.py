@@ -4,8 +4,8 @@ import pytest
 
 from export_pipeline.ledger.rows import OrderState, ScanState
 from export_pipeline.sandbox import ScanSpec
+from export_pipeline.workflow.lease import LEASE_SECONDS
 from export_pipeline.workflow.reconcile import Reconciled, is_needed
-from export_pipeline.workflow.send import SENDING_SECONDS
 from export_pipeline_tests.workflow.stepped import Stepped
 from export_pipeline_tests.workflow.world import World
 
@@ -83,7 +83,7 @@ def test_a_send_is_repeated_only_when_the_lease_of_its_sender_ended(home: Steppe
         home.send()
     home.reconcile()
     assert home.newest(scan).state == OrderState.SENDING
-    home.now += SENDING_SECONDS
+    home.now += LEASE_SECONDS
     assert home.reconcile().abandoned == 1
     assert home.newest(scan).state == OrderState.QUEUED
 

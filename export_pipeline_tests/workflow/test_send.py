@@ -5,7 +5,6 @@ from itertools import pairwise
 import pytest
 
 from export_pipeline.errors import (
-    DuplicateOrder,
     OrderRefused,
     RateLimited,
     ScanGone,
@@ -14,15 +13,12 @@ from export_pipeline.errors import (
     VendorError,
     VendorUnavailable,
 )
-from export_pipeline.ledger.rows import OrderState, Outcome, QueueClass, ScanState
-from export_pipeline.vendors.vendor import Placement
+from export_pipeline.ledger import quotas
+from export_pipeline.ledger.rows import OrderState, QueueClass, ScanState
+from export_pipeline.vendors.placement import Placement
+from export_pipeline.workflow.answer import backoff
 from export_pipeline.workflow.completion import note_letters, read_letters
-from export_pipeline.workflow.send import (
-    BACKLOG_SHARE,
-    SENDING_SECONDS,
-    _claim,
-    backoff,
-)
+from export_pipeline.workflow.turn import BACKLOG_SHARE, IDLE_SECONDS, claim, take
 from export_pipeline_tests.workflow.stepped import Stepped
 
 MINUTE = 60.0
@@ -75,8 +71,19 @@ def test_the_backlog_gets_a_fifth_however_much_others_queue(home: Stepped) -> No
 
 def test_each_fifth_call_is_the_backlogs_whichever_process_makes_it(home: Stepped) -> None:
     """Two senders that read the common count when they sent could both miss each fifth call."""
-    claims = [home.write(_claim, home.pipeline(), "default") for _ in range(10)]
-    assert [claim.number for claim in claims] == list(range(1, 11))
+    claims = [home.write(claim, home.pipeline(), "default") for _ in range(10)]
+    assert [one.number for one in claims] == list(range(1, 11))
+
+
+def test_nobody_sleeps_through_a_rest_that_began_before_the_claim(home: Stepped) -> None:
+    """A 429 between a look and a claim: the sender slept for an hour, deaf to its run's end."""
+    home.request(home.register("essay"))
+    home.write(quotas.cool_down, "copyleaks", "default", 3_600, "slow down")
+    claimed = home.write(claim, home.pipeline(), "default")
+    assert claimed.wait <= IDLE_SECONDS
+    assert home.write(take, home.pipeline(), "default", claimed) is None
+    home.now += 3_600
+    assert home.write(claim, home.pipeline(), "default").number == 1
 
 
 def test_what_expires_soonest_goes_first_within_a_class(home: Stepped) -> None:
@@ -166,44 +173,22 @@ def test_nothing_is_sent_while_no_url_can_be_signed_for_as_long_as_it_is_needed(
     assert sent(home) == ["essay"]
 
 
-def test_a_duplicate_id_means_that_an_earlier_send_arrived(home: Stepped) -> None:
-    scan = home.register("essay")
-    home.request(scan)
-    home.vendor.answers += [error(VendorUnavailable), error(DuplicateOrder)]
-    home.send(seconds=MINUTE)
-    assert home.newest(scan).state == OrderState.WAITING
-    assert len({placement.order.id for placement in home.vendor.placed}) == 1
-
-
-def test_a_duplicate_id_that_was_never_sent_from_here_is_ordered_by_the_next_one(
-    home: Stepped,
+def test_pauses_grow_with_each_turn_although_nothing_left(
+    home: Stepped, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scan = home.register("essay")
     home.request(scan)
-    home.vendor.answers.append(error(DuplicateOrder))
-    home.send(seconds=MINUTE)
-    first, second = home.orders(scan)
-    assert (first.outcome, second.state) == (Outcome.REFUSED, OrderState.WAITING)
-    assert "this ledger never sent it: another home orders on the same account" in first.reason
+    moments: list[float] = []
 
+    async def limited_login(_: Placement) -> None:
+        moments.append(home.now)
+        raise error(VendorUnavailable)
 
-def test_a_send_whose_process_died_is_repeated_by_the_same_id(home: Stepped) -> None:
-    scan = home.register("essay")
-    home.request(scan)
-
-    def die(_: Placement) -> None:
-        raise MemoryError
-
-    home.vendor.answers.append(die)
-    with pytest.raises(BaseExceptionGroup):
-        home.send()
-    assert home.newest(scan).state == OrderState.SENDING
-    home.now += SENDING_SECONDS
-    home.reconcile()
-    home.send()
-    first, second = home.vendor.placed
-    assert first.order.id == second.order.id
-    assert "queued again: its sender died" in home.events(scan)
+    monkeypatch.setattr(home.vendor, "place", limited_login)
+    home.send(seconds=5 * MINUTE)
+    gaps = [after - before for before, after in pairwise(moments)]
+    assert gaps[-1] >= MINUTE / 2
+    assert home.newest(scan).sends == 0
 
 
 @pytest.mark.parametrize(

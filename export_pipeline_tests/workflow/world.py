@@ -50,7 +50,7 @@ from export_pipeline.workflow.send import drain
 from export_pipeline_tests.servers.receiver import SECRET, running
 
 Result = TypeVar("Result")
-GIVE_UP_SECONDS = 60.0
+GIVE_UP_SECONDS = 120.0
 
 
 @dataclass
@@ -74,7 +74,7 @@ class World:
     def control(self, path: str, body: Any) -> httpx.Response:
         """Tell the sandbox something."""
         url = f"{self.sandbox.addresses['copyleaks_control']}/{path}"
-        answer = httpx.post(url, json=body)
+        answer = httpx.post(url, json=body, timeout=GIVE_UP_SECONDS)
         answer.raise_for_status()
         return answer
 
@@ -88,7 +88,7 @@ class World:
     def forget(self, scan_id: str) -> None:
         """Delete a scan at the vendor."""
         url = f"{self.sandbox.addresses['copyleaks_control']}/scans/{scan_id}"
-        httpx.delete(url).raise_for_status()
+        httpx.delete(url, timeout=GIVE_UP_SECONDS).raise_for_status()
 
     def complete(self, ids: Sequence[str], email: str | None = None) -> None:
         """Have the vendor post the scans' completed webhooks, and wait until they are in."""
@@ -216,7 +216,7 @@ def world(home: Path, options: CopyleaksOptions | None = None) -> Iterator[World
             "EXPORT_COPYLEAKS_EXPORTS_PER_MINUTE": "6000",
             "EXPORT_COPYLEAKS_REQUESTS_PER_SECOND": "1000",
             "EXPORT_ORDER_PATIENCE": "1",
-            "EXPORT_ORDER_DEADLINE": "30",
+            "EXPORT_ORDER_DEADLINE": "600",
         }
         settings = Settings.from_env(environment)
         settings.make_home()

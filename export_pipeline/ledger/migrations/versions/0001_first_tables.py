@@ -252,6 +252,7 @@ def _orders() -> None:
         sa.Column("outcome", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("queue_class", sa.Integer(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("sends", sa.Integer(), nullable=False),
         sa.Column("queued_at", sa.Double(), nullable=False),
         sa.Column("not_before", sa.Double(), nullable=False),
