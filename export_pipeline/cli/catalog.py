@@ -46,7 +46,7 @@ def show(context: typer.Context, *, home: Home = None, as_json: AsJson = False) 
             raise typer.BadParameter(f"put options after `{context.invoked_subcommand}`")
         return
     with open_home(home) as there:
-        found = asyncio.run(newest(there.store))
+        found = asyncio.run(newest(there.store, datetime.now(UTC)))
         if found is None:
             raise NotFound(
                 f"{there.store.url} has no catalog yet: write one with `export-pipeline catalog"
@@ -169,8 +169,9 @@ def _tell_rebuilt(done: Rebuilt, *, dry_run: bool) -> None:
         say(f"{plural(done.shown, 'scan')} will be shown in Dagster by the collect jobs")
     _name(done.unsealed, "without a seal, left as it is: register and order the scan again")
     _name(done.unreadable, "left out: bring its files back from a copy of the store")
+    _name(done.lost, "lost, or without a seal: bring them back from a copy of the store")
     _name(done.differing, "left as the ledger has it: set this ledger aside and rebuild anew")
-    _name(done.forgotten, "left out: `export-pipeline forget` it once more")
+    _name(done.forgotten, "not brought back: `export-pipeline forget` it once more")
     if not done.is_told:
         complain(
             "EXPORT_TOMBSTONE_KEY is not the key of the tombstones, so that forgotten scans cannot"

@@ -18,10 +18,11 @@ from export_pipeline.cli.options import AsJson, Home, examples
 from export_pipeline.cli.output import complain, emit, say, show_table
 from export_pipeline.cli.variables import read_variables, unread
 from export_pipeline.errors import ConfigError, LedgerError
+from export_pipeline.home_keys import HOME_VARIABLE
 from export_pipeline.ledger import alerts, quotas
 from export_pipeline.ledger.home import make_ledger
 from export_pipeline.receiver.addresses import Addresses
-from export_pipeline.settings import HOME_VARIABLE, Settings
+from export_pipeline.settings import Settings
 from export_pipeline.storage.options import Variable
 from export_pipeline.storage.probe import CAUTION
 from export_pipeline.vendors.http import make_client
@@ -169,7 +170,7 @@ async def _try_store(home: OpenHome) -> list[Finding]:
         store = home.store
     except ConfigError as error:
         return [Finding("store", works=False, text=str(error))]
-    return await try_store(store)
+    return await try_store(store, home.settings)
 
 
 async def _try_receiver(home: OpenHome) -> Finding:

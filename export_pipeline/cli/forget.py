@@ -73,10 +73,11 @@ def forget(
     with open_home(home, account, vendor) as there:
         keys = [find_key(there, name, account, vendor) for name in dict.fromkeys(scan_ids)]
         found = asyncio.run(_look(there, keys))
+        is_refused = any(one.obstacles for one in found)
         if dry_run or not as_json:
             _show(found, as_json=as_json)
-        if dry_run:
-            raise typer.Exit(1 if any(one.obstacles for one in found) else 0)
+            if dry_run or is_refused:
+                raise typer.Exit(1 if is_refused else 0)
         with open_view(without_dagster=without_dagster) as view:
             count = plural(len(each_once(found)), "scan")
             require_yes(f"Delete {count} for good?", yes=yes, as_json=as_json)
@@ -84,10 +85,14 @@ def forget(
     if as_json:
         facts = asdict(done)
         emit({"forgotten": facts.pop("keys"), **facts})
-        return
-    say(f"{plural(len(done.keys), 'scan')} forgotten. What stays:")
-    for words in done.stays:
-        say(f"- {words}")
+    else:
+        say(f"{plural(len(done.keys), 'scan')} forgotten. What stays:")
+        for words in done.stays:
+            say(f"- {words}")
+        for words in done.unread:
+            complain(words)
+    if done.unread:
+        raise typer.Exit(1)
 
 
 def find_key(home: OpenHome, name: str, account: str | None, vendor: str | None) -> ScanKey:

@@ -11,7 +11,6 @@ from export_pipeline.cli.forget import find_key
 from export_pipeline.cli.home import OpenHome, open_home
 from export_pipeline.cli.options import Account, AsJson, Home, ScanIds, Vendor, examples
 from export_pipeline.cli.output import emit, moment, say, show_table
-from export_pipeline.errors import BadInput
 from export_pipeline.ledger import holds
 from export_pipeline.ledger.holds import Hold
 from export_pipeline.scans import ScanKey
@@ -42,8 +41,12 @@ def hold(
     A hold lies in the ledger and in the store, below holds/. A scan that is not registered can be
     held too; it needs --vendor.
     """
+    if let_go and not scan_ids:
+        raise typer.BadParameter("name the scans to let go of", param_hint="ID")
     if scan_ids and not let_go and not reason.strip():
-        raise BadInput("--reason: say why they are held, or let go of them with --release")
+        raise typer.BadParameter(
+            "say why they are held, or let go of them with --release", param_hint="--reason"
+        )
     with open_home(home, account, vendor) as there:
         keys = [find_key(there, name, account, vendor) for name in dict.fromkeys(scan_ids or [])]
         if not keys:

@@ -14,8 +14,8 @@ from export_pipeline.cli.options import AsJson, FileOrFolder, Home, examples
 from export_pipeline.cli.output import complain, emit, plural, say
 from export_pipeline.errors import VendorError
 from export_pipeline.scans import DEFAULT_ACCOUNT
+from export_pipeline.vendors.copyleaks import VENDOR
 from export_pipeline.vendors.copyleaks.exports import Copyleaks
-from export_pipeline.vendors.copyleaks.login import VENDOR
 from export_pipeline.workflow.importing import Imported, require_account
 from export_pipeline.workflow.letters import Body, import_bodies, read_bodies, read_folder
 
@@ -32,6 +32,7 @@ app = typer.Typer(
 
 @app.command(
     "import",
+    short_help="Register old scans from stored webhooks.",
     epilog=examples(
         "export-pipeline inbox import completed-webhooks.jsonl",
         "export-pipeline inbox import folder-of-bodies/ --account team-b",
@@ -71,7 +72,10 @@ def _bodies(path: Path) -> Iterator[Iterator[Body]]:
         yield read_bodies(file)
 
 
-@app.command(epilog=examples("export-pipeline inbox resend essay-1 essay-2"))
+@app.command(
+    short_help="Have Copyleaks post webhooks once more.",
+    epilog=examples("export-pipeline inbox resend essay-1 essay-2"),
+)
 def resend(
     *,
     scan_ids: Annotated[

@@ -7,7 +7,7 @@ import typer
 from export_pipeline.cli.home import OpenHome, open_home
 from export_pipeline.cli.options import AsJson, Home, examples
 from export_pipeline.cli.output import duration, emit, plural, say, show_table
-from export_pipeline.vendors.vendor import Availability
+from export_pipeline.vendors.artifacts import Availability
 from export_pipeline.workflow.forecast import seconds_for, seconds_per_call
 from export_pipeline.workflow.plan import Plan, plan_all
 

@@ -24,7 +24,7 @@ from export_pipeline.cli.output import emit, moment, note, plural, say, show_tab
 from export_pipeline.ledger import admission, summary, troubles
 from export_pipeline.ledger.rows import Scan
 from export_pipeline.scans import DEFAULT_ACCOUNT
-from export_pipeline.vendors.copyleaks.login import VENDOR
+from export_pipeline.vendors.copyleaks import VENDOR
 from export_pipeline.workflow.formats import format_of
 from export_pipeline.workflow.history import find_named, read_history
 from export_pipeline.workflow.importing import Imported, import_scans, require_account
@@ -144,10 +144,11 @@ def _as_row(scan: Scan, damage: Sequence[str]) -> tuple[object, ...]:
 
 
 @app.command(
+    short_help="Show a scan's whole history.",
     epilog=examples(
         "export-pipeline scans show essay-1",
         """export-pipeline scans show 'a/../b%2f;:"<x>' --account team-b --json""",
-    )
+    ),
 )
 def show(
     *,
@@ -166,7 +167,10 @@ def show(
         show_history(history)
 
 
-@app.command(epilog=examples("export-pipeline scans activate essay-1"))
+@app.command(
+    short_help="Bring a scan into Dagster's UI.",
+    epilog=examples("export-pipeline scans activate essay-1"),
+)
 def activate(
     *, scan_id: ScanId, vendor: Vendor = None, account: Account = None, home: Home = None
 ) -> None:

@@ -16,10 +16,11 @@ from export_pipeline.cli.output import emit, say
 from export_pipeline.cli.webhooks import print_webhooks
 from export_pipeline.demo.variables import sandbox_variables
 from export_pipeline.errors import ConfigError
+from export_pipeline.home_keys import HOME_VARIABLE
 from export_pipeline.receiver.server import serve as serve_receiver
 from export_pipeline.sandbox import Announcement, Pace, SandboxOptions
 from export_pipeline.sandbox import serve as serve_sandbox
-from export_pipeline.settings import HOME_VARIABLE, Settings
+from export_pipeline.settings import Settings
 
 LOOPBACK = "127.0.0.1"
 RECEIVER_PORT = 8484

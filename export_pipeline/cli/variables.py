@@ -3,29 +3,24 @@
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 
-from export_pipeline.scans import DEFAULT_ACCOUNT
-from export_pipeline.settings import COPYLEAKS, HOME_VARIABLE, Settings
+from export_pipeline.home_keys import HOME_VARIABLE
+from export_pipeline.settings import Settings
 from export_pipeline.storage.open import BACKENDS, options_of
 from export_pipeline.storage.options import Variable, declared
 from export_pipeline.vendors.open import VARIABLES, vendor_variables
-from export_pipeline.vendors.options import ACCOUNTS, infix
+from export_pipeline.vendors.options import ACCOUNTS
 
 PREFIX = "EXPORT_"
 LIKENESS = 0.85
 """Of 1: with one or two letters wrong; all names begin alike."""
-_VENDORS = (COPYLEAKS, *(options.prefix for options, _ in VARIABLES))
+_ENDS = {options.prefix: [one.name for one in declared(account)] for options, account in VARIABLES}
+"""Prefix of a vendor's variables -> the ends of those of an account."""
 
 
 def read_variables(settings: Settings) -> Iterator[Variable]:
     """Every variable that these settings read: those of all accounts, and of the store in use."""
     yield Variable(HOME_VARIABLE, "The home folder")
     yield from declared(Settings)
-    yield Variable(f"{COPYLEAKS}{ACCOUNTS}", "Names of further Copyleaks accounts")
-    names = [account.name for account in settings.copyleaks_accounts]
-    for name in dict.fromkeys([DEFAULT_ACCOUNT, *names, *settings.copyleaks_wrong]):
-        begin = COPYLEAKS + infix(name)
-        yield Variable(f"{begin}EMAIL", f"Login of Copyleaks account {name}")
-        yield Variable(f"{begin}KEY", f"API key of Copyleaks account {name}", is_secret=True)
     yield from vendor_variables(settings.vendor_variables)
     options = options_of(settings.storage_url)
     if options is not None:
@@ -49,14 +44,7 @@ def _meant(name: str, known: set[str]) -> str:
     guess = [f"did you mean {near[0]}?"] if near else []
     account = [
         f"That of a further account is read once {prefix}{ACCOUNTS} names the account"
-        for prefix in _VENDORS
-        if any(name.startswith(prefix) and name.endswith(f"_{end}") for end in _ends(prefix))
+        for prefix, ends in _ENDS.items()
+        if any(name.startswith(prefix) and name.endswith(f"_{end}") for end in ends)
     ]
     return f"{name} is set and nobody reads it: {' '.join([*guess, *account]) or 'unset it'}"
-
-
-def _ends(prefix: str) -> list[str]:
-    if prefix == COPYLEAKS:
-        return ["EMAIL", "KEY"]
-    (account,) = [account for options, account in VARIABLES if options.prefix == prefix]
-    return [one.name for one in declared(account)]

@@ -27,6 +27,7 @@ EPILOG = examples(
 RUN_ID_BYTES = 4
 SEEDS = 1_000_000
 WHOLE_PERCENT = 100
+NOTHING = "nothing was verified: the ledger has no sealed bag of what was asked for"
 _PERCENT = re.compile(r"(\d{1,3}(?:\.\d+)?)%?")
 
 
@@ -109,6 +110,8 @@ async def _verify(home: OpenHome, wanted: Wanted, *, is_shown: bool) -> FixityRe
             await note_problems(home.ledger, found, report)
             report.elsewhere += found.problems
     report.elsewhere += chosen.unsealed
+    if not (chosen.count or chosen.unsealed):
+        report.elsewhere.append(NOTHING)
     return report
 
 

@@ -10,7 +10,11 @@ from export_pipeline.defs.slices import ARCHIVE, UPKEEP
 
 def archive() -> dg.Definitions:
     """The assets of the archive, materialized every night."""
-    job = dg.define_asset_job(UPKEEP, selection=dg.AssetSelection.groups(ARCHIVE))
+    job = dg.define_asset_job(
+        UPKEEP,
+        selection=dg.AssetSelection.groups(ARCHIVE),
+        description="Write the catalog, reread the bags verified longest ago, report.",
+    )
     nightly = dg.ScheduleDefinition(
         name="archive_upkeep_nightly",
         job=job,

@@ -5,10 +5,11 @@ from datetime import timedelta
 
 import dagster as dg
 
-from export_pipeline.defs.batch import FAILURES_SHOWN, Batch, Result
+from export_pipeline.defs.batch import Batch, Result
 from export_pipeline.defs.runs import run_held
+from export_pipeline.defs.showing import summary
 from export_pipeline.defs.slices import OWNER, Slice, check_name
-from export_pipeline.vendors.vendor import ArtifactKind
+from export_pipeline.vendors.artifacts import ArtifactKind
 from export_pipeline.workflow.describe import BAG
 from export_pipeline.workflow.queue import ORDER
 
@@ -39,6 +40,7 @@ def vendor_assets(slice_: Slice, batch_size: int) -> dg.AssetsDefinition:
         op_tags={"vendor": slice_.vendor},
     )
     def scan_assets(context: dg.AssetExecutionContext) -> Iterator[dg.AssetCheckResult]:
+        _require_scans(context)
         pipeline = getattr(context.resources, slice_.vendor).pipeline()
         selected = [name for name in slice_.assets if slice_.key(name) in _selected(context)]
         batch = Batch(context, slice_, pipeline, selected, planned=True)
@@ -49,6 +51,16 @@ def vendor_assets(slice_: Slice, batch_size: int) -> dg.AssetsDefinition:
             raise result.failure()
 
     return scan_assets
+
+
+def _require_scans(context: dg.AssetExecutionContext) -> None:
+    """Refuse a run that names no scan: the button of a check, which Dagster shows, starts such."""
+    if not context.has_partition_key_range and not context.has_partition_key:
+        raise dg.Failure(
+            "no scan is named: choose partitions and materialize them, which verifies sealed scans"
+            " again and orders nothing of them; a check by itself has none",
+            allow_retries=False,
+        )
 
 
 def _selected(context: dg.AssetExecutionContext) -> set[dg.AssetKey]:
@@ -121,9 +133,5 @@ def _summary(check: dg.AssetCheckKey, result: Result) -> dg.AssetCheckResult:
         passed=not failed,
         asset_key=check.asset_key,
         check_name=check.name,
-        metadata={
-            "scans": result.scans,
-            "failed": len(failed),
-            "reasons": dg.MetadataValue.json(dict(list(failed.items())[:FAILURES_SHOWN])),
-        },
+        metadata=summary(result.scans, failed),
     )

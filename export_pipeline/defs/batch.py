@@ -9,7 +9,7 @@ import dagster as dg
 
 from export_pipeline.defs.rests import rests
 from export_pipeline.defs.runs import Context
-from export_pipeline.defs.showing import Shower
+from export_pipeline.defs.showing import FAILURES_SHOWN, Shower
 from export_pipeline.defs.slices import Slice
 from export_pipeline.errors import BadInput, ConfigError, StoreError
 from export_pipeline.ledger import generations, registry, reports
@@ -33,7 +33,6 @@ NEW_GENERATION_TAG = "export/new_generation"
 SCANS_PER_TRANSACTION = 100
 PROBLEMS_SHOWN = 5
 """Of what is wrong with one bag."""
-FAILURES_SHOWN = 50
 REASONS_SHOWN = 5
 FAILED, WAITING, TROUBLE = "failed", "waiting", "trouble"
 """Metadata of the failure of a batch: scans by partition key, and how the store failed."""
@@ -59,10 +58,14 @@ class Result:
     trouble: str = ""
 
     def failure(self) -> dg.Failure:
-        """What ends a run in which not every scan was settled well: names each, once."""
+        """What ends a run in which not every scan was settled well: names each, once.
+
+        The bag's reason goes before those of artifacts: it speaks of the scan as a whole.
+        """
         by_scan: dict[str, str] = {}
         for (key, asset), reason in self.failed.items():
-            by_scan.setdefault(key, f"{asset}: {reason}")
+            if asset == describe.BAG or key not in by_scan:
+                by_scan[key] = f"{asset}: {reason}"
         first = "; ".join(f"{key}: {why}" for key, why in list(by_scan.items())[:REASONS_SHOWN])
         more = len(by_scan) - REASONS_SHOWN
         first += f"; and {more} more, shown as failed partitions" if more > 0 else ""

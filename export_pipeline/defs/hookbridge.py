@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from datetime import date, datetime
 
 import dagster as dg
+from pydantic import Field
 
 from export_pipeline.defs.jobs import job_name
 from export_pipeline.defs.slices import Slice
@@ -27,16 +28,14 @@ WINDOWS_CRON = "30 1 * * *"
 
 
 class WindowsConfig(dg.Config):
-    """The days whose windows a run registers, as `2026-11-21`.
+    """The days whose windows a run registers."""
 
-    Args:
-        start: the first one; empty: EXPORT_HOOKBRIDGE_START, or the day after the last one that
-            the schedule registered, or yesterday.
-        until: the day after the last one; empty: today.
-    """
-
-    start: str = ""
-    until: str = ""
+    start: str = Field(
+        default="",
+        description="The first one, such as 2026-11-21; empty: EXPORT_HOOKBRIDGE_START, or the day"
+        " after the last one that the schedule registered, or yesterday.",
+    )
+    until: str = Field(default="", description="The day after the last one; empty: today.")
 
 
 def hookbridge(settings: Settings) -> dg.Definitions:

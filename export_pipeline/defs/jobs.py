@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
+from pydantic import Field
 
 from export_pipeline.defs.batch import WAITING, Batch, Result
 from export_pipeline.defs.rests import rests
@@ -35,24 +36,19 @@ BACKLOG_DEPTH = 1_000
 
 
 class ScanList(dg.Config):
-    """Which scans a run works on.
+    """Which scans a run works on."""
 
-    Args:
-        partition_keys: as Dagster shows them, in any order.
-    """
-
-    partition_keys: list[str]
+    partition_keys: list[str] = Field(description="Partition keys of the scans, in any order.")
 
 
 class QueueConfig(dg.Config):
-    """What a run queues.
+    """What a run queues."""
 
-    Args:
-        queue_class: `nightly` (every registered scan) or `backlog` (as many as keep the backlog
-            class of the queue fed).
-    """
-
-    queue_class: str = QueueClass.NIGHTLY.name.lower()
+    queue_class: str = Field(
+        default=QueueClass.NIGHTLY.name.lower(),
+        description="`nightly`: every registered scan; `backlog`: as many as keep the backlog class"
+        " of the queue fed.",
+    )
 
 
 @dataclass(frozen=True)
@@ -175,11 +171,18 @@ def _queue_job(slice_: Slice) -> dg.JobDefinition:
     )
     def run(context: dg.OpExecutionContext, config: QueueConfig) -> None:
         pipeline = getattr(context.resources, slice_.vendor).pipeline()
-        queue_class = QueueClass[config.queue_class.upper()]
+        queue_class = _queue_class(config.queue_class)
         queued = run_held(context, pipeline, _queue(pipeline, queue_class))
         context.log.info("queued %s scans as %s", queued, config.queue_class)
 
     return _as_job(slice_, "queue", "Queue registered scans that nobody has ordered.", run)
+
+
+def _queue_class(name: str) -> QueueClass:
+    for found in (QueueClass.NIGHTLY, QueueClass.BACKLOG):
+        if name == found.name.lower():
+            return found
+    raise dg.Failure(f"queue_class: {name!r} is neither nightly nor backlog", allow_retries=False)
 
 
 async def _queue(pipeline: Pipeline, queue_class: QueueClass) -> int:

@@ -6,16 +6,15 @@ from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import dagster as dg
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from export_pipeline.ledger.database import Ledger
 from export_pipeline.ledger.home import make_ledger
 from export_pipeline.receiver.addresses import Addresses
 from export_pipeline.settings import Settings
-from export_pipeline.storage.open import open_store
+from export_pipeline.storage.open import open_store, scheme_of
 from export_pipeline.storage.store import Store
 from export_pipeline.vendors.cloudconvert.exports import CloudConvert
 from export_pipeline.vendors.copyleaks.exports import Copyleaks
@@ -33,6 +32,8 @@ def _ledger(url: str) -> Ledger:
 
 class PipelineSettings(dg.ConfigurableResource):  # type: ignore[type-arg]
     """Settings from the environment; see the README's table."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     home: str | None = None
     """Overrides EXPORT_PIPELINE_HOME."""
@@ -74,6 +75,8 @@ def secret(overrides: str) -> Any:
 
 class Storage(dg.ConfigurableResource):  # type: ignore[type-arg]
     """The store that EXPORT_STORAGE_URL names, with its backend's variables."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     settings: dg.ResourceDependency[PipelineSettings]
     url: str | None = None
@@ -118,7 +121,7 @@ class VendorResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
 
 class CopyleaksApi(VendorResource):
-    """Copyleaks's API (seed 000)."""
+    """Copyleaks's API, by the accounts in the environment."""
 
     def vendor(self, settings: Settings, ledger: Ledger) -> Vendor:
         """Make Copyleaks's client for the accounts in the environment."""
@@ -126,7 +129,7 @@ class CopyleaksApi(VendorResource):
 
 
 class LaserficheApi(VendorResource):
-    """Laserfiche's API (seed 001)."""
+    """Laserfiche's API, by the accounts in the environment."""
 
     def vendor(self, settings: Settings, ledger: Ledger) -> Vendor:
         """Make Laserfiche's client for the accounts in the environment."""
@@ -134,7 +137,7 @@ class LaserficheApi(VendorResource):
 
 
 class HookBridgeApi(VendorResource):
-    """HookBridge's API (seed 002)."""
+    """HookBridge's API, by the accounts in the environment."""
 
     def vendor(self, settings: Settings, ledger: Ledger) -> Vendor:
         """Make HookBridge's client for the accounts in the environment."""
@@ -142,7 +145,7 @@ class HookBridgeApi(VendorResource):
 
 
 class CloudConvertApi(VendorResource):
-    """CloudConvert's API (seed 003)."""
+    """CloudConvert's API, by the accounts in the environment."""
 
     def vendor(self, settings: Settings, ledger: Ledger) -> Vendor:
         """Make CloudConvert's client for the accounts in the environment."""
@@ -167,7 +170,7 @@ def resources() -> dict[str, dg.ConfigurableResource]:  # type: ignore[type-arg]
 
 def _storage(settings: PipelineSettings) -> Storage:
     """The resource for the scheme of EXPORT_STORAGE_URL, where what it builds on is installed."""
-    scheme = urlsplit(os.environ.get("EXPORT_STORAGE_URL", "")).scheme
+    scheme = scheme_of(os.environ.get("EXPORT_STORAGE_URL", ""))
     module, name = _STORAGES.get(scheme, ("resources", "Storage"))
     try:
         found = import_module(f"export_pipeline.defs.{module}")

@@ -15,6 +15,7 @@ from export_pipeline.ledger.rows import Report, Scan
 from export_pipeline.workflow.pipeline import Pipeline
 
 LEASE_SECONDS = 120.0
+FAILURES_SHOWN = 50
 REPORTS_PER_TURN = 256
 """Reports recorded at once: a quarter of a second of CPU on Dagster's SQLite."""
 
@@ -124,10 +125,9 @@ class Shower:
     def summarize(self) -> None:
         """Log the one verdict a batch of each asset's check: an op job declares no checks."""
         for asset in sorted({asset for _, asset in self.settled}):
-            reasons = [why for (_, name), why in self.settled.items() if name == asset]
-            failed = sum(bool(why) for why in reasons)
-            facts = {"scans": _value(len(reasons)), "failed": _value(failed)}
-            self._log_check(asset, facts, passed=not failed)
+            told = {key: why for (key, name), why in self.settled.items() if name == asset}
+            failed = {key: why for key, why in told.items() if why}
+            self._log_check(asset, summary(len(told), failed), passed=not failed)
 
     def _log_check(
         self,
@@ -161,6 +161,18 @@ class Shower:
             for name, value in shown.items()
             if value not in (None, "", {}, [])
         }
+
+
+def summary(scans: int, failed: Mapping[str, str]) -> dict[str, dg.MetadataValue[Any]]:
+    """What an asset's check tells of a batch.
+
+    Args:
+        scans: how many there were.
+        failed: partition key -> reason.
+    """
+    reasons = dict(list(failed.items())[:FAILURES_SHOWN])
+    facts = {"scans": scans, "failed": len(failed), **({"reasons": reasons} if reasons else {})}
+    return {name: _value(value) for name, value in facts.items()}
 
 
 def _value(value: Any) -> dg.MetadataValue[Any]:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import dagster as dg
 
-from export_pipeline.vendors.vendor import ArtifactKind
+from export_pipeline.vendors.artifacts import ArtifactKind
 from export_pipeline.workflow.describe import BAG
 from export_pipeline.workflow.formats import FORMATS
 from export_pipeline.workflow.queue import ORDER

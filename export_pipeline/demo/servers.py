@@ -15,10 +15,10 @@ from export_pipeline.demo.home import DemoHome, bare_environment
 from export_pipeline.demo.ports import LOOPBACK, free_ports
 from export_pipeline.demo.scans import Examples
 from export_pipeline.demo.variables import sandbox_variables
+from export_pipeline.home_keys import HOME_VARIABLE
 from export_pipeline.receiver.addresses import Addresses
 from export_pipeline.sandbox import SandboxOptions, ScanSpec, sample_scans
 from export_pipeline.scans import DEFAULT_ACCOUNT, ScanKey
-from export_pipeline.settings import HOME_VARIABLE
 
 VENDOR = "copyleaks"
 DEFINITIONS = "export_pipeline.definitions"

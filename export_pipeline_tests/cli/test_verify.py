@@ -54,8 +54,29 @@ def test_all_are_verified_or_the_newest_of_each_or_those_of_a_vendor(
 ) -> None:
     assert command("verify", "--all", "--json").json["bags"] == len(SCANS)
     assert command("verify", "--all", "--newest", "--json").json["bags"] == len(SCANS) - 1
-    assert command("verify", "--all", "--vendor", "laserfiche", "--json").json["bags"] == 0
     assert command("verify", "--all", "--account", "default", "--json").json["bags"] == len(SCANS)
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--all",), ("--sample", "5%"), ("--sample", "100%", "--newest")]
+)
+def test_where_nothing_is_sealed_nothing_is_called_whole(
+    home: Path, command: Command, arguments: tuple[str, ...]
+) -> None:
+    """A new ledger in place of a lost one: a job that verifies each night does not stay green."""
+    make_ledger(sqlite_url(home)).close()
+    done = command("verify", *arguments)
+    assert done.exit_code == 1
+    assert "nothing was verified: the ledger has no sealed bag" in done.stderr
+
+
+def test_of_a_vendor_that_has_nothing_sealed_nothing_is_called_whole(
+    archive: Archive, command: Command
+) -> None:
+    done = command("verify", "--all", "--vendor", "laserfiche", "--json")
+    assert done.exit_code == 1
+    assert done.json["bags"] == 0
+    assert "nothing was verified" in done.json["problems"][0]
 
 
 def test_a_sample_can_be_drawn_again(archive: Archive, command: Command) -> None:

@@ -8,6 +8,8 @@ import subprocess
 import time
 from pathlib import Path
 
+import pytest
+
 from export_pipeline_tests.cli.conftest import Command
 from export_pipeline_tests.cli.test_process import MAIN
 
@@ -15,7 +17,7 @@ BEGINS, ENDS = b"\x1b[?1049h", b"\x1b[?1049l"
 """The alternate screen of a terminal (xterm's control sequences)."""
 HIDES, SHOWS = b"\x1b[?25l", b"\x1b[?25h"
 """Its cursor."""
-GIVE_UP_SECONDS = 30.0
+GIVE_UP_SECONDS = 120.0
 
 
 def watching(home: Path, *options: str) -> list[str]:
@@ -81,6 +83,21 @@ def test_as_json_each_look_is_one_line_with_its_rates(home: Path) -> None:
         assert process.wait() == 0
     assert first["rates"]["sealed"] == 0
     assert 0.2 <= second["rates"]["seconds"] < GIVE_UP_SECONDS
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_it_ends_without_a_word_when_nobody_reads_any_more(
+    home: Path, options: tuple[str, ...]
+) -> None:
+    """As in `status --watch | head -1`."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen(watching(home, *options), stdout=pipe, stderr=pipe) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr is not None
+        assert process.stderr.read() == b""
+        assert process.wait() == 1
 
 
 def test_status_keeps_its_keys_and_tells_what_is_wrong(home: Path, command: Command) -> None:

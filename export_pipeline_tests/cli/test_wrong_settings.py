@@ -39,7 +39,10 @@ HALF_SET = {
         "copyleaks account default",
         "EXPORT_COPYLEAKS_ARTIFACTS: 'x' is no artifact",
     ),
-    "EXPORT_COPYLEAKS_MAX_RETRIES": ("setting", "EXPORT_COPYLEAKS_MAX_RETRIES: "),
+    "EXPORT_COPYLEAKS_MAX_RETRIES": (
+        "copyleaks account default",
+        "EXPORT_COPYLEAKS_MAX_RETRIES: ",
+    ),
     "EXPORT_COPYLEAKS_RETENTION_DAYS": ("setting", "EXPORT_COPYLEAKS_RETENTION_DAYS: "),
     "EXPORT_FIXITY_DAYS": ("setting", "EXPORT_FIXITY_DAYS: "),
     "EXPORT_STORAGE_URL": ("store", "EXPORT_STORAGE_URL: "),
@@ -87,10 +90,23 @@ def test_what_is_wrong_with_an_account_or_the_store_leaves_status_alone(
     assert accounts["hookbridge", "default"]["configured"]
     name, said = HALF_SET[variable]
     if name != "store":
-        vendor, _, account = name.replace("setting", "copyleaks account default").split()
+        vendor, _, account = name.split()
         assert not accounts[vendor, account]["configured"]
         assert said in accounts[vendor, account]["wrong"]
         assert said in command("status").stdout
+
+
+def test_a_ledger_whose_driver_is_not_installed_is_told_with_how_to_get_one(
+    home: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A URL for Postgres without the extra ended in a traceback."""
+    monkeypatch.setenv("EXPORT_LEDGER_URL", "postgresql+pg8000://user:secret@127.0.0.1/archive")
+    told = command("status")
+    assert told.exit_code == 1
+    assert "pg8000 is not installed" in told.stderr
+    assert "pip install 'export-pipeline[postgres]'" in told.stderr
+    assert "secret" not in told.stderr
+    assert "pg8000 is not installed" in command("check").stderr
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ LOST = "essay-lost"
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """An archive of three scans, one of them hostile and one partial."""
     folder = tmp_path_factory.mktemp("lab")
-    with make_lab(folder, EXPORT_ATTEMPTS="1", EXPORT_ORDER_DEADLINE="3") as made:
+    with make_lab(folder, EXPORT_ATTEMPTS="1") as made:
         never = ("never_delivers:pdfReport",)
         specs = (ScanSpec(HOSTILE, results=1), ScanSpec(LOST, results=1, traits=never))
         made.materialize(made.register(*specs, count=1))

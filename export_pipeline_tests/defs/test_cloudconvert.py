@@ -124,7 +124,7 @@ def test_the_schedule_runs_every_hour_where_there_is_something_to_look_for(
     monkeypatch.setenv("EXPORT_CLOUDCONVERT_DISCOVER", "none")
     assert "EXPORT_CLOUDCONVERT_DISCOVER" in planned(defs).skip_message
     monkeypatch.setenv("EXPORT_CLOUDCONVERT_DISCOVER", "mail")
-    assert "EXPORT_CLOUDCONVERT_DISCOVER: " in planned(defs).skip_message
+    assert "EXPORT_CLOUDCONVERT_DISCOVER.0: " in planned(defs).skip_message
 
 
 def test_reports_are_converted_only_where_asked_and_with_a_key(

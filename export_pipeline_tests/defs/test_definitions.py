@@ -13,6 +13,7 @@ from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.freshness import TimeWindowFreshnessPolicy
+from dagster._core.execution.build_resources import wrap_resources_for_execution
 
 from export_pipeline.definitions import defs
 
@@ -62,6 +63,20 @@ def test_every_asset_links_to_its_code() -> None:
         (reference,) = spec.metadata["dagster/code_references"].code_references
         text = Path(reference.file_path).read_text().splitlines()
         assert "asset" in text[reference.line_number - 1], spec.key
+
+
+def test_whatever_can_be_configured_and_run_by_hand_is_described_in_the_ui() -> None:
+    jobs = [job for job in defs.resolve_all_job_defs() if job.name in described()["jobs"]]
+    assert [job.name for job in jobs if not job.description] == []
+    ops = {node.name: node.config_schema for job in jobs for node in job.all_node_defs}
+    resources = wrap_resources_for_execution(defs.resources or {})
+    schemas = {**ops, **{name: one.config_schema for name, one in resources.items()}}
+    assert [name for name, schema in schemas.items() for name in _undescribed(name, schema)] == []
+
+
+def _undescribed(owner: str, schema: Any) -> list[str]:
+    fields = getattr(schema.config_type, "fields", {})
+    return [f"{owner}.{name}" for name, field in fields.items() if not field.description]
 
 
 def test_definitions_load_with_nothing_set_and_no_network(tmp_path: Path) -> None:

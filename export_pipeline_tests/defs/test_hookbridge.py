@@ -16,12 +16,19 @@ from export_pipeline.settings import Settings
 from export_pipeline_tests.defs.homes import home_in, ledger_of, with_resources
 
 NAME = "hookbridge_windows"
+NOW = datetime(2026, 11, 22, 1, 30, tzinfo=UTC)
 
 
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+    set_clock(monkeypatch, NOW)
     with home_in(tmp_path, monkeypatch, {"EXPORT_HOOKBRIDGE_KEY": "hb_test_key"}) as settings:
         yield settings
+
+
+def set_clock(patch: pytest.MonkeyPatch, moment: datetime) -> None:
+    clock = SimpleNamespace(time=moment.timestamp)
+    patch.setattr("export_pipeline.defs.hookbridge.time", clock)
 
 
 @pytest.fixture
@@ -46,36 +53,30 @@ def test_a_night_registers_yesterday_and_the_next_run_nothing_new(
 ) -> None:
     assert run(defs)
     assert run(defs)
-    yesterday = datetime.now(UTC).date() - timedelta(days=1)
-    assert ("default", yesterday.isoformat()) in registered(settings)
-    assert len(registered(settings)) == 1
+    assert registered(settings) == [("default", "2026-11-21")]
 
 
 def test_a_night_registers_every_day_since_the_last_one_that_was_registered(
     defs: dg.Definitions, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Days on which nothing ran, a run by hand among them, leave no gap."""
-    now = datetime.now(UTC)
     with monkeypatch.context() as earlier:
-        before = SimpleNamespace(time=(now - timedelta(days=4)).timestamp)
-        earlier.setattr("export_pipeline.defs.hookbridge.time", before)
+        set_clock(earlier, NOW - timedelta(days=4))
         assert run(defs)
-    yesterday = (now - timedelta(days=1)).date()
-    assert run(defs, start=yesterday.isoformat())
+    assert run(defs, start="2026-11-21")
     assert run(defs)
-    days = [(now - timedelta(days=ago)).date().isoformat() for ago in range(5, 0, -1)]
+    days = [f"2026-11-{day}" for day in range(17, 22)]
     assert sorted(registered(settings)) == [("default", day) for day in days]
 
 
 def test_every_day_since_the_start_is_registered_for_every_account(
     defs: dg.Definitions, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    start = datetime.now(UTC).date() - timedelta(days=3)
-    monkeypatch.setenv("EXPORT_HOOKBRIDGE_START", start.isoformat())
+    monkeypatch.setenv("EXPORT_HOOKBRIDGE_START", "2026-11-19")
     monkeypatch.setenv("EXPORT_HOOKBRIDGE_ACCOUNTS", "eu")
     monkeypatch.setenv("EXPORT_HOOKBRIDGE_EU_KEY", "hb_test_eu_key")
     assert run(defs)
-    days = [(start + timedelta(days=number)).isoformat() for number in range(3)]
+    days = ["2026-11-19", "2026-11-20", "2026-11-21"]
     assert registered(settings) == [(one, day) for one in ("default", "eu") for day in days]
 
 

@@ -32,6 +32,14 @@ def test_the_scheme_of_the_url_chooses_the_resource_and_the_variables_hold() -> 
     assert not store.capabilities.create_only
 
 
+def test_a_url_that_cannot_be_read_lets_definitions_load_and_is_told_when_it_is_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("EXPORT_STORAGE_URL", "https://[::1/exports")
+    with pytest.raises(ConfigError, match="EXPORT_STORAGE_URL: its host or port"):
+        resources()["storage"].open()
+
+
 def test_what_is_configured_in_dagster_goes_before_the_variables(web: WebTarget) -> None:
     settings = PipelineSettings()
     url = web.new_folder()

@@ -72,7 +72,9 @@ def test_a_scan_that_failed_behind_the_scenes_is_a_failed_partition_too(lab: Lab
     assert lab.failed("bag") & {failing, fine} == {failing}
     assert fine in lab.materialized("bag")
     summary = [one for one in lab.evaluations(result) if one.partition is None]
-    assert not next(one for one in summary if one.asset_key == asset_key("bag")).passed
+    of_bag = next(one for one in summary if one.asset_key == asset_key("bag"))
+    assert not of_bag.passed
+    assert "expired at vendor" in of_bag.metadata["reasons"].value[failing]
 
 
 def test_collect_adds_the_partition_of_a_scan_that_has_none_and_shows_it(lab: Lab) -> None:
@@ -107,6 +109,11 @@ def test_the_nightly_queue_takes_every_registered_scan_once(lab: Lab) -> None:
     queued = lab.world.look(turns.count_queued, "copyleaks", QueueClass.NIGHTLY)
     assert queued == len(names)
     clear_queue(lab)
+
+
+def test_a_class_that_nothing_is_queued_as_is_refused_by_name(lab: Lab) -> None:
+    result = lab.job("queue", queue_class="soon")
+    assert reason(result) == "queue_class: 'soon' is neither nightly nor backlog"
 
 
 def test_the_backlog_is_kept_at_its_depth(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

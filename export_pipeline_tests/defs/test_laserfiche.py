@@ -88,8 +88,8 @@ def test_a_look_that_fails_fails_the_run_and_stops_no_other(
     assert kept(settings) == (["12"], [f"laserfiche/default/search {SEARCH}"])
 
 
-def test_the_sensor_starts_a_look_where_an_account_names_a_source(
-    defs: dg.Definitions, monkeypatch: pytest.MonkeyPatch
+def test_the_sensor_starts_a_look_where_an_account_names_a_source_and_asks_the_vendor_nothing(
+    defs: dg.Definitions, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert "set EXPORT_LASERFICHE_FOLDER" in tick(defs).skip_message
     monkeypatch.setenv("EXPORT_LASERFICHE_FOLDER", "2")
@@ -97,6 +97,7 @@ def test_the_sensor_starts_a_look_where_an_account_names_a_source(
     assert request.tags["dagster/max_retries"] == "0"
     monkeypatch.setenv("EXPORT_LASERFICHE_PASSWORD", "")
     assert "EXPORT_LASERFICHE_PASSWORD are set" in tick(defs).skip_message
+    assert sandbox.stats("laserfiche")["calls"] == {}
 
 
 def test_it_loads_with_nothing_set(tmp_path: Path) -> None:

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from export_pipeline.sandbox import ScanSpec
-from export_pipeline_tests.defs.lab import ARTIFACTS, EVERYTHING, Lab, reason
+from export_pipeline_tests.defs.lab import ARTIFACTS, EVERYTHING, Lab, asset_key, reason
 
 
 def test_materializing_one_scan_archives_it_and_shows_every_asset(lab: Lab) -> None:
@@ -24,6 +25,24 @@ def test_materializing_a_range_archives_each_scan_in_it_and_no_other(lab: Lab) -
     assert result.success
     assert [lab.state(key) for key in keys] == [*["archived"] * 3, "registered"]
     assert all(set(lab.shown(result, asset)) == set(keys[:3]) for asset in EVERYTHING)
+
+
+def test_a_scan_that_the_vendor_does_not_know_fails_with_that_before_what_else_it_lacks(
+    lab: Lab,
+) -> None:
+    """Of one without result ids the run said to import them, though the vendor had no such scan."""
+    (name,) = lab.registered(1)
+    lab.tick("scan_completed")
+    assert f"{name}: bag: expired at vendor" in reason(lab.materialize([name]))
+
+
+def test_a_check_executed_alone_says_what_to_do_instead(lab: Lab) -> None:
+    """Each check has the button Execute, which names no scan: it ended in a traceback."""
+    check = dg.AssetCheckKey(asset_key("bag"), "sealed")
+    job = lab.defs.resolve_implicit_global_asset_job_def().get_subset(asset_check_selection={check})
+    result = job.execute_in_process(instance=lab.instance, raise_on_error=False)
+    assert not result.success
+    assert "choose partitions and materialize them" in reason(result)
 
 
 def test_sealed_scans_are_verified_again_and_nothing_is_ordered(lab: Lab) -> None:
