@@ -2,22 +2,34 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from http import HTTPStatus
 
-from botocore.credentials import Credentials, RefreshableCredentials
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.credentials import (
+    ContainerProvider,
+    Credentials,
+    InstanceMetadataProvider,
+    RefreshableCredentials,
+)
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    HTTPClientError,
+    MetadataRetrievalError,
+)
 from botocore.exceptions import ConnectionError as Unconnected
 from botocore.session import Session
 
-from export_pipeline.errors import AccessDenied, StoreUnavailable
+from export_pipeline.errors import AccessDenied, StoreError, StoreUnavailable
 from export_pipeline.storage.s3.signing import Keys
 
 REST_SECONDS = 60.0
 """Between two looks for credentials that last longer than those at hand."""
 _BUSY = {"Throttling", "ThrottlingException", "RequestLimitExceeded"}
 _SERVER_ERRORS = HTTPStatus.INTERNAL_SERVER_ERROR
+_METADATA_SERVICES = {ContainerProvider.METHOD, InstanceMetadataProvider.METHOD}
+_UNANSWERED = (HTTPClientError, MetadataRetrievalError, Unconnected)
 
 
 class Chain:
@@ -32,6 +44,7 @@ class Chain:
         self._profile = profile
         self._now = now
         self._lock = threading.Lock()
+        self._looking = threading.Lock()
         self._rests_until = 0.0
 
     @property
@@ -63,33 +76,41 @@ class Chain:
     def outlast(self, seconds: float) -> bool | None:
         """Whether the keys hold for so long, after a look for others; None if nobody knows.
 
-        botocore itself renews them only shortly before they end.
+        botocore itself renews them only shortly before they end. If the look fails, those at hand
+        go on.
 
         Raises:
             StoreError: see `keys`.
         """
-        if not isinstance(self._found, RefreshableCredentials):
-            return True if self._found.token is None else None
         self.keys()
+        if not self.signs:
+            return None
         return _last(self._found, seconds) or self._look_again(seconds)
 
     def _look_again(self, seconds: float) -> bool:
-        with self._lock, _explained():
+        # Not under the lock of `keys`: the event loop signs with those at hand meanwhile.
+        with self._looking:
             if self._now() >= self._rests_until:
                 self._rests_until = self._now() + REST_SECONDS
-                newer = self._look()
-                newer.get_frozen_credentials()
-                if _last(newer, seconds):
-                    self._found = newer
+                # What is wrong is told by `keys`, once those at hand end.
+                with suppress(StoreError):
+                    self._take_longer(seconds)
             return _last(self._found, seconds)
+
+    def _take_longer(self, seconds: float) -> None:
+        with _explained():
+            newer = self._look()
+            newer.get_frozen_credentials()
+        if _last(newer, seconds):
+            with self._lock:
+                self._found = newer
 
     @cached_property
     def _found(self) -> Credentials:
         return self._look()
 
     def _look(self) -> Credentials:
-        with _explained():
-            found = Session(profile=self._profile).get_credentials()
+        found = Session(profile=self._profile).get_credentials()
         if found is None:
             raise AccessDenied(
                 "no S3 credentials: set EXPORT_S3_ACCESS_KEY_ID and EXPORT_S3_SECRET_ACCESS_KEY, or"
@@ -99,24 +120,41 @@ class Chain:
 
 
 def _last(found: Credentials, seconds: float) -> bool:
-    return not (isinstance(found, RefreshableCredentials) and found.refresh_needed(seconds))
+    if isinstance(found, RefreshableCredentials):
+        return not found.refresh_needed(seconds)
+    return found.token is None
 
 
 @contextmanager
 def _explained() -> Iterator[None]:
-    """Tell in words why boto gets no credentials, of a file or of Amazon's token service."""
+    """Tell in words why boto gets no credentials, of a file or of a service of Amazon's."""
     try:
         yield
-    except (HTTPClientError, Unconnected) as error:
-        raise StoreUnavailable(f"no S3 credentials at the moment: {error}") from error
     except BotoCoreError as error:
-        raise AccessDenied(f"no S3 credentials: {error}") from error
+        raise _lack(str(error), may_pass=_is_unanswered(error)) from error
     except ClientError as error:
         answer = error.response["ResponseMetadata"]
         told = f"{error} (request id {answer.get('RequestId', 'none')})"
-        if answer["HTTPStatusCode"] >= _SERVER_ERRORS or error.response["Error"]["Code"] in _BUSY:
-            raise StoreUnavailable(f"no S3 credentials at the moment: {told}") from error
-        raise AccessDenied(f"no S3 credentials: {told}") from error
+        is_failure = answer["HTTPStatusCode"] >= _SERVER_ERRORS
+        may_pass = is_failure or error.response["Error"]["Code"] in _BUSY
+        raise _lack(told, may_pass=may_pass) from error
+    except RuntimeError as error:  # how botocore tells of keys that are over when they come
+        told = f"check this machine's clock, or who gives them: {error}"
+        raise _lack(told, may_pass=False) from error
+    except (OSError, ValueError) as error:  # a token's file, or a program, that AWS_* names
+        raise _lack(str(error), may_pass=False) from error
+
+
+def _lack(told: str, *, may_pass: bool) -> StoreError:
+    if may_pass:
+        return StoreUnavailable(f"no S3 credentials at the moment: {told}")
+    return AccessDenied(f"no S3 credentials: {told}")
+
+
+def _is_unanswered(error: BotoCoreError) -> bool:
+    # Whatever a machine's or a container's service lacks, botocore tells it with the same error.
+    is_of_metadata = error.kwargs.get("provider") in _METADATA_SERVICES
+    return is_of_metadata or isinstance(error, _UNANSWERED)
 
 
 class Fixed:

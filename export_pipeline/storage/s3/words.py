@@ -39,6 +39,7 @@ _TRANSIENT = {
     "BadDigest",  # our sha256 did not fit what arrived: the bytes changed on their way
     "ConditionalRequestConflict",
     "InternalError",
+    "KMS.ThrottlingException",
     "OperationAborted",
     "RequestTimeout",
     "RequestTimeTooSlow",
@@ -107,7 +108,7 @@ def _unsuited(answer: Answer, code: str, told: str) -> Reason | None:
         return StoreError, f"{where}: restore it to read it: {told}"
     if code == "AccessControlListNotSupported":
         return StoreError, f"{_NO_ACLS}: {told}"
-    if code.startswith("KMS."):
+    if code.startswith("KMS.") and not _is_busy(answer, code):
         return StoreError, f"{_NO_KMS}: {told}"
     if answer.status == HTTPStatus.NOT_IMPLEMENTED:
         return StoreError, f"{_UNKNOWN}: {told}"
@@ -136,8 +137,12 @@ def _refused(answer: Answer, code: str, action: str, grant: str) -> Reason | Non
 def _failed(answer: Answer, code: str, told: str) -> Reason:
     if code in _FULL or answer.status == HTTPStatus.INSUFFICIENT_STORAGE:
         return StoreFull, f"there is no room left: {told}"
-    is_busy = answer.status == HTTPStatus.TOO_MANY_REQUESTS or answer.status >= _SERVER_ERRORS
-    return (Busy if is_busy or code in _TRANSIENT else StoreError), told
+    return (Busy if _is_busy(answer, code) else StoreError), told
+
+
+def _is_busy(answer: Answer, code: str) -> bool:
+    is_later = answer.status == HTTPStatus.TOO_MANY_REQUESTS or answer.status >= _SERVER_ERRORS
+    return is_later or code in _TRANSIENT
 
 
 def _told(answer: Answer, body: ET.Element | None, code: str) -> str:

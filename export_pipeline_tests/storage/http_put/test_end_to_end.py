@@ -9,7 +9,7 @@ import bagit
 import pytest
 
 from export_pipeline.archive.audit import audit
-from export_pipeline.archive.catalog import write_catalog
+from export_pipeline.archive.catalog import SCHEMA, write_catalog
 from export_pipeline.archive.layout import bag_prefix
 from export_pipeline.archive.tables import read_table
 from export_pipeline.ledger.rows import ScanState
@@ -43,7 +43,7 @@ def test_scans_are_archived_listed_and_audited(
         inventory = await take_inventory(place.ledger, store)
         assert inventory == Inventory()
         catalog = await write_catalog(place.ledger, store, datetime.now(UTC), "run-1")
-        read = read_table(store, catalog.key, ["scan", "size"])
+        read = read_table(store, catalog.key, SCHEMA)
         rows = [row async for batch in read for row in batch.to_pylist()]
         assert {row["scan"] for row in rows} == {HOSTILE, "scan-2"}
         assert None not in [row["size"] for row in rows]

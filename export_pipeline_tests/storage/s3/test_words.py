@@ -50,6 +50,19 @@ def test_an_option_that_the_store_does_not_take_is_named_and_not_tried_again(
     assert "request id ABC123" in str(told.value)
 
 
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (400, "KMS.ThrottlingException"),
+        (429, "KMS.ThrottlingException"),
+        (500, "KMS.KMSInternalException"),
+        (503, "KMS.DependencyTimeoutException"),
+    ],
+)
+def test_a_key_service_that_is_busy_or_fails_is_asked_again(status: int, code: str) -> None:
+    assert isinstance(explained(status, code, "Rate exceeded"), StoreUnavailable)
+
+
 @pytest.mark.parametrize("code", ["InvalidObjectState", "ObjectNotInActiveTierError"])
 def test_an_object_that_a_lifecycle_rule_put_away_is_no_missing_permission(code: str) -> None:
     message = "The operation is not valid for the object's storage class"
