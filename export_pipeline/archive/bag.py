@@ -77,8 +77,10 @@ async def seal(
     What is written follows from the arguments alone (of the signature by RFC 8032 part 5.1.6) and
     no sealed byte is ever overwritten, so a seal that was interrupted is finished by the same call
     again. If the signing key was changed in between, what the former one signed is sealed so, if
-    its public half is known: a write of it that arrives late then changes nothing. What it had only
-    begun is written anew.
+    its public half is known, and what was begun unsigned is sealed unsigned: a write of the former
+    process that arrives late then changes nothing. What a former key had only begun is written
+    anew; if its process stood still for longer than its lease and goes on just then, it may leave a
+    signature or a seal that does not fit, and the bag is reported as damaged.
 
     Args:
         store: where the payload is already, verified.
@@ -97,13 +99,14 @@ async def seal(
     try:
         return await _write(store, prefix, payload, info, provenance, keys.signing_id, keys.signing)
     except _OtherContent:
-        former = signer(await read_all(store, prefix + INFO_NAME))
+        found = await read_all(store, prefix + INFO_NAME)
+        former = signer(found)
         if former == keys.signing_id:
             raise
-    _, manifest = _tags(payload, info, provenance, former)
-    signature = await _signature(store, prefix)
-    is_signed = former and not keys.problem(former, signature, manifest)
-    if is_signed or await store.stat(seal_key(prefix)) is not None:
+    tags, manifest = _tags(payload, info, provenance, former)
+    problem = keys.problem(former, await _signature(store, prefix), manifest)
+    lacks_only_seal = found == tags[INFO_NAME] and not problem
+    if lacks_only_seal or await store.stat(seal_key(prefix)) is not None:
         return await _write(store, prefix, payload, info, provenance, former, None)
     # The bag-info last: while it is there, a crash between leaves what is known as another key's.
     for name in (SIGNATURE_NAME, INFO_NAME):
@@ -129,7 +132,13 @@ async def _write(
 
 
 async def _sign(store: Store, prefix: str, signature: bytes) -> None:
-    """Write the signature, in place of one that arrived after its key had lost the bag."""
+    """Write the signature, in place of one that arrived after its key had lost the bag.
+
+    No store deletes an object on the condition that it is as it was read. So of two sealers with
+    one key that both meet such a signature, the slower may delete what the faster has put in its
+    place: it writes the same again, and only if it dies in between, the bag is sealed without a
+    signature and reported as damaged.
+    """
     key = prefix + SIGNATURE_NAME
     try:
         await _put_same(store, key, signature)

@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from export_pipeline.archive.layout import CATALOG_FOLDER, bag_prefix, payload_key
 from export_pipeline.archive.moments import PER_SECOND
 from export_pipeline.archive.tables import table_key, write_table
+from export_pipeline.ledger.audits import CLOCKS_APART
 from export_pipeline.ledger.database import Ledger, Tx
 from export_pipeline.ledger.held import copying
 from export_pipeline.ledger.rows import ArtifactState, GenerationState
@@ -31,8 +32,6 @@ ROWS_PER_BATCH = 500
 SCANS_PER_PAGE = 500
 KEPT_DAYS = 31
 """For so long every snapshot stays; after that the last of each month does."""
-CLOCKS_APART = timedelta(hours=1)
-"""By so much the clocks of two machines may differ."""
 _SNAPSHOT = re.compile(rf"{CATALOG_FOLDER}\d{{4}}-\d\d-\d\dt\d{{6}}-")
 _MONTH = len(CATALOG_FOLDER) + len("2026-11")
 _MOMENT = pa.timestamp("ms", tz="UTC")
@@ -160,8 +159,13 @@ async def newest(store: Store, now: datetime) -> StoredObject | None:
     One of the future was written while a clock was wrong, and is passed over.
     """
     end = table_key(CATALOG_FOLDER, now + CLOCKS_APART, "")
+    return next((one for one in await snapshots(store) if one.key < end), None)
+
+
+async def snapshots(store: Store) -> list[StoredObject]:
+    """Every snapshot that is kept, newest first."""
     found = [one async for one in store.list(CATALOG_FOLDER) if _SNAPSHOT.match(one.key)]
-    return max((one for one in found if one.key < end), key=lambda one: one.key, default=None)
+    return sorted(found, key=lambda one: one.key, reverse=True)
 
 
 async def batches(ledger: Ledger) -> AsyncIterator[pa.RecordBatch]:

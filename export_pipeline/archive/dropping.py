@@ -26,6 +26,7 @@ from export_pipeline.storage.store import CHUNK_BYTES, Store, StoredObject
 
 SCAN_COLUMNS = ("vendor", "account", "scan")
 """What tells in every table whose row it is; named as the parts of a `ScanKey`."""
+_NAMES = pa.schema([(name, pa.string()) for name in SCAN_COLUMNS])
 END_BYTES = CHUNK_BYTES
 """Of a table that are read first: the footer of two million rows, or a small table as a whole."""
 _MARK_BYTES = 8
@@ -34,7 +35,7 @@ _WITHOUT = "-without-"
 """Before the number of times that rows were dropped from a table."""
 _SEPARATOR = "\0"
 """Between the names of a scan where they are compared: in none of them."""
-_UNREAD = (
+_UNREADABLE = (
     "it may name the scan: put it back from a copy of the store, or delete it if it is not of the"
     " archive, and forget the scan again"
 )
@@ -46,12 +47,12 @@ class Dropped:
 
     Args:
         tables: how many were written anew.
-        unread: which cannot be read, so that nobody knows whether they name one of the scans, a
-            sentence each.
+        unreadable: which cannot be read, so that nobody knows whether they name one of the scans,
+            a sentence each.
     """
 
     tables: int = 0
-    unread: list[str] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
 
 
 async def drop_scans(store: Store, folders: Sequence[str], keys: Collection[ScanKey]) -> Dropped:
@@ -67,7 +68,7 @@ async def drop_scans(store: Store, folders: Sequence[str], keys: Collection[Scan
             try:
                 done.tables += await _drop_from(store, found, keys)
             except BadInput as error:
-                done.unread.append(f"{error}; {_UNREAD}")
+                done.unreadable.append(f"{error}; {_UNREADABLE}")
     return done
 
 
@@ -90,7 +91,7 @@ async def _has_any(store: Store, found: StoredObject, keys: Collection[ScanKey])
     with TemporaryDirectory() as folder:
         file = Path(folder) / "table.parquet"
         await _read_end(store, found, file)
-        with legible(found.key), opened_table(file, SCAN_COLUMNS) as reader:
+        with legible(found.key), opened_table(file, _NAMES) as reader:
             for index, begin, end in list(_places(reader.metadata, keys)):
                 await _read(store, found.key, file, begin, end)
                 rows = await asyncio.to_thread(reader.read_row_group, index, SCAN_COLUMNS)
@@ -166,7 +167,7 @@ async def _drop(store: Store, key: str, gone: pa.StringArray) -> None:
         await fetch(store, key, file)
         with (
             legible(key),
-            opened_table(file, SCAN_COLUMNS) as reader,
+            opened_table(file, _NAMES) as reader,
             suppress(AlreadyExists),
         ):
             # One that is there was written by a call that was interrupted.

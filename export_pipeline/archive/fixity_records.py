@@ -70,22 +70,22 @@ async def write_records(
 
 
 async def read_records(
-    store: Store, unread: Callable[[str, str], None]
+    store: Store, unreadable: Callable[[str, str], None]
 ) -> AsyncIterator[FixityRecord]:
     """Every record table by table, oldest first: of one bag the newest counts.
 
     Args:
         store: has them.
-        unread: called with the key of a table that cannot be read, and why.
+        unreadable: called with the key of a table that cannot be read, and why.
     """
     keys = [found.key async for found in store.list(FIXITY_FOLDER)]
     for key in sorted(keys):
         try:
-            async for batch in read_table(store, key, SCHEMA.names):
+            async for batch in read_table(store, key, SCHEMA):
                 for row in batch.to_pylist():
                     yield _record(row)
         except BadInput as error:
-            unread(key, str(error))
+            unreadable(key, str(error))
 
 
 def _record(row: Mapping[str, Any]) -> FixityRecord:

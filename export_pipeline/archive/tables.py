@@ -1,7 +1,7 @@
 """The tables of the archive: Parquet objects, written and read a row group at a time."""
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Collection, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -59,34 +59,41 @@ async def _groups(
         yield pa.Table.from_batches(held, schema)
 
 
-async def read_table(
-    store: Store, key: str, columns: Collection[str]
-) -> AsyncIterator[pa.RecordBatch]:
+async def read_table(store: Store, key: str, columns: pa.Schema) -> AsyncIterator[pa.RecordBatch]:
     """Read these columns of the table at `key`, `ROWS_PER_GROUP` rows at a time.
 
     Raises:
-        BadInput: it has not all of them, or its bytes are not those that were written.
+        BadInput: it has them not all or of other types, or its bytes are not those that were
+            written.
         NotFound: there is no such object.
     """
     with TemporaryDirectory() as folder:
         file = Path(folder) / "table.parquet"
         await fetch(store, key, file)
         with legible(key), opened_table(file, columns) as reader:
-            for batch in reader.iter_batches(ROWS_PER_GROUP, columns=list(columns)):
+            for batch in reader.iter_batches(ROWS_PER_GROUP, columns=columns.names):
                 yield batch
 
 
 @contextmanager
-def opened_table(file: Path, columns: Collection[str]) -> Iterator[parquet.ParquetFile]:
+def opened_table(file: Path, columns: pa.Schema) -> Iterator[parquet.ParquetFile]:
     """Open a table whose pages are compared with their checksums as they are read.
 
     Raises:
-        pyarrow.ArrowInvalid: it has not all of these columns.
+        pyarrow.ArrowInvalid: it has not each of these columns once and of its type.
     """
     with parquet.ParquetFile(file, page_checksum_verification=True) as reader:
-        if lacking := set(columns).difference(reader.schema_arrow.names):
-            raise pa.ArrowInvalid(f"it has no column {', '.join(sorted(lacking))}")
+        for wanted in columns:
+            kinds = [one.type for one in reader.schema_arrow if one.name == wanted.name]
+            if [_decoded(kind) for kind in kinds] != [wanted.type]:
+                found = " and ".join(map(str, kinds)) or "absent"
+                raise pa.ArrowInvalid(f"its column {wanted.name} is {found}, not {wanted.type}")
         yield reader
+
+
+def _decoded(kind: pa.DataType) -> pa.DataType:
+    """The type of the values, which some writers keep in a dictionary."""
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
 @contextmanager

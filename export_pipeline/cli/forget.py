@@ -89,9 +89,9 @@ def forget(
         say(f"{plural(len(done.keys), 'scan')} forgotten. What stays:")
         for words in done.stays:
             say(f"- {words}")
-        for words in done.unread:
+        for words in done.unreadable:
             complain(words)
-    if done.unread:
+    if done.unreadable:
         raise typer.Exit(1)
 
 

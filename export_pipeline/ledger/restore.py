@@ -17,7 +17,7 @@ HALF_A_MILLISECOND = 0.0005
 
 
 @dataclass(frozen=True)
-class LostScan:
+class LackedScan:
     """A scan with those of its sealed generations that the ledger lacks, as their bags tell them.
 
     Args:
@@ -45,7 +45,7 @@ class Audited:
     damage: str
 
 
-def restore(tx: Tx, lost: Sequence[LostScan]) -> list[Scan]:
+def restore(tx: Tx, lost: Sequence[LackedScan]) -> list[Scan]:
     """Add the rows of these scans, each scan once; return the scans as they are then.
 
     A scan that the ledger has moves on to a generation newer than its own, and not back.
@@ -114,7 +114,7 @@ def _move_on(tx: Tx, before: Scan, to: Scan) -> None:
 
 
 def _rows(
-    ids: Mapping[ScanKey, int], lost: Sequence[LostScan], rows: Iterable[Sequence[object]]
+    ids: Mapping[ScanKey, int], lost: Sequence[LackedScan], rows: Iterable[Sequence[object]]
 ) -> list[dict[str, Any]]:
     return [
         {**vars(row), "scan_id": ids[one.scan.key]}
@@ -132,7 +132,7 @@ def _new_orders(tx: Tx, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _new_events(
-    tx: Tx, ids: Mapping[ScanKey, int], lost: Sequence[LostScan]
+    tx: Tx, ids: Mapping[ScanKey, int], lost: Sequence[LackedScan]
 ) -> list[dict[str, Any]]:
     """Events beyond those that the ledger has of each scan, and one that tells of this."""
     known: dict[int, int] = {}

@@ -77,7 +77,7 @@ def dropped(store: LocalStore, *keys: ScanKey) -> Dropped:
 
 def drop(store: LocalStore, *keys: ScanKey) -> int:
     done = dropped(store, *keys)
-    assert done.unread == []
+    assert done.unreadable == []
     return done.tables
 
 
@@ -123,18 +123,29 @@ def test_a_footer_that_is_longer_than_what_is_read_first_is_read_too(
     assert HOSTILE[0] not in scans(store, tmp_path)[0]
 
 
-def foreign() -> bytes:
-    """A table that somebody put there."""
+def foreign(value: object, *names: str) -> bytes:
+    """A table that somebody put there, with the same in each column."""
+    column = pa.array([value])
     sink = pa.BufferOutputStream()
-    parquet.write_table(pa.table({"scan": ["essay"]}), sink)
+    parquet.write_table(pa.table([column] * len(names), names), sink)
     return bytes(sink.getvalue())
 
 
-@pytest.mark.parametrize(
-    "broken",
-    [b"", b"PAR", b"no table at all", b"PAR1\xff\xff\xff\xffPAR1", foreign()],
-    ids=["empty", "cut off", "text", "without a footer", "of other columns"],
-)
+BROKEN = {
+    "empty": b"",
+    "cut off": b"PAR",
+    "text": b"no table at all",
+    "without a footer": b"PAR1\xff\xff\xff\xffPAR1",
+    "of other columns": foreign("essay", "scan"),
+    "with a column twice": foreign("essay", *SCAN_COLUMNS, "scan"),
+    "of numbers": foreign(1, *SCAN_COLUMNS),
+    "of bytes": foreign(b"essay", *SCAN_COLUMNS),
+    "of structs": foreign({"scan": "essay"}, *SCAN_COLUMNS),
+    "of lists": foreign(["essay"], *SCAN_COLUMNS),
+}
+
+
+@pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
 def test_a_table_that_cannot_be_read_is_named_and_keeps_no_other_from_its_turn(
     store: Counting, tmp_path: Path, broken: bytes
 ) -> None:
@@ -144,9 +155,22 @@ def test_a_table_that_cannot_be_read_is_named_and_keeps_no_other_from_its_turn(
     (tmp_path / name).write_bytes(broken)
     done = dropped(store, key("essay"))
     assert done.tables == 2
-    assert len(done.unread) == 1
-    assert done.unread[0].startswith(f"{name} cannot be read as a table of the archive")
+    assert len(done.unreadable) == 1
+    assert done.unreadable[0].startswith(f"{name} cannot be read as a table of the archive")
     assert (tmp_path / name).read_bytes() == broken
+
+
+def test_a_table_whose_names_are_encoded_by_a_dictionary_is_read_as_any_other(
+    store: Counting, tmp_path: Path
+) -> None:
+    write(store, 1, [key(one) for one in HOSTILE])
+    (file,) = (tmp_path / FOLDER).iterdir()
+    names = parquet.read_table(file)
+    encoded = {name: names[name].dictionary_encode() for name in SCAN_COLUMNS}
+    file.unlink()
+    parquet.write_table(pa.table(encoded), file)
+    assert drop(store, key(HOSTILE[0])) == 1
+    assert sorted(scans(store, tmp_path)[0]) == sorted(HOSTILE[1:])
 
 
 @pytest.mark.parametrize("name", ["scan", "rest"])
@@ -162,5 +186,5 @@ def test_a_flipped_bit_of_a_table_is_told_and_nothing_is_written_from_it(
     file.write_bytes(data)
     done = dropped(store, key("essay"))
     assert done.tables == 0
-    assert "cannot be read as a table" in done.unread[0]
+    assert "cannot be read as a table" in done.unreadable[0]
     assert list((tmp_path / FOLDER).iterdir()) == [file]

@@ -2,10 +2,11 @@ import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from export_pipeline.archive.fixity_records import FixityRecord, read_records, write_records
+from export_pipeline.archive.fixity_records import SCHEMA, FixityRecord, read_records, write_records
 from export_pipeline.scans import ScanKey
 from export_pipeline.storage.local import LocalStore
 from export_pipeline_tests.archive.bags import HOSTILE_ID
@@ -38,15 +39,25 @@ def test_a_table_is_plain_parquet_that_names_the_scan_as_the_vendor_does(tmp_pat
     assert row["audited_at"] == datetime.fromtimestamp(FIRST.audited_at, UTC)
 
 
-def test_a_table_that_cannot_be_read_is_named_and_the_others_are_read(tmp_path: Path) -> None:
+def foreign() -> bytes:
+    """A table whose columns have the names of a record's, and not its types."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table({name: ["2026-11-21"] for name in SCHEMA.names}), sink)
+    return bytes(sink.getvalue())
+
+
+@pytest.mark.parametrize("broken", [b"", foreign()], ids=["empty", "of other types"])
+def test_a_table_that_cannot_be_read_is_named_and_the_others_are_read(
+    tmp_path: Path, broken: bytes
+) -> None:
     store = LocalStore(tmp_path)
-    unread: dict[str, str] = {}
+    unreadable: dict[str, str] = {}
 
     async def scenario() -> list[FixityRecord]:
         for day, record in ((20, FIRST), (22, SECOND)):
             await write_records(store, datetime(2026, 11, day, tzinfo=UTC), "run", [record])
-        (tmp_path / "fixity/2026-11-21t000000-run.parquet").write_bytes(b"")
-        return [record async for record in read_records(store, unread.__setitem__)]
+        (tmp_path / "fixity/2026-11-21t000000-run.parquet").write_bytes(broken)
+        return [record async for record in read_records(store, unreadable.__setitem__)]
 
     assert asyncio.run(scenario()) == [FIRST, SECOND]
-    assert list(unread) == ["fixity/2026-11-21t000000-run.parquet"]
+    assert list(unreadable) == ["fixity/2026-11-21t000000-run.parquet"]

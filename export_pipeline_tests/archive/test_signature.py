@@ -15,6 +15,7 @@ from export_pipeline.archive.audit import audit
 from export_pipeline.archive.bag import Bag, seal
 from export_pipeline.archive.layout import SEAL_NAME
 from export_pipeline.archive.signature import KEY_LABEL, NO_KEYS, SIGNATURE_NAME, Keys
+from export_pipeline.archive.tags import INFO_NAME
 from export_pipeline.errors import AlreadyExists, StoreError, StoreUnavailable
 from export_pipeline.storage.local import LocalStore
 from export_pipeline.storage.store import StoredObject, pieces
@@ -171,14 +172,31 @@ def test_a_signature_of_a_former_key_holds_while_that_key_is_known(
 def test_a_seal_interrupted_at_any_write_is_finished_with_the_key_of_now(
     tmp_path: Path, at: int, after: bool, before: Keys, now: Keys
 ) -> None:
+    """Unless it was begun unsigned: an unsigned seal may arrive yet."""
     with pytest.raises(StoreUnavailable):
         make(CrashingStore(tmp_path, at=at if before is KEYS else min(at, 4), after=after), before)
+    is_unsigned = before is NO_KEYS and (tmp_path / PREFIX / INFO_NAME).exists()
     store = LocalStore(tmp_path)
     finish(store, now)
     finish(store, now)
     assert problems(store, now) == ""
-    assert (tmp_path / PREFIX / SIGNATURE_NAME).exists() == bool(now.signing)
+    assert (tmp_path / PREFIX / SIGNATURE_NAME).exists() == (bool(now.signing) and not is_unsigned)
     bagit.Bag(str(tmp_path / PREFIX)).validate()
+
+
+@pytest.mark.parametrize("now", [KEYS, NO_KEYS], ids=["signed", "unsigned"])
+def test_a_bag_that_was_begun_unsigned_is_sealed_unsigned(
+    tmp_path: Path, store: LocalStore, now: Keys
+) -> None:
+    with pytest.raises(StoreUnavailable):
+        make(CrashingStore(tmp_path, at=PUTS - 1, after=False), NO_KEYS)
+    finish(store, now)
+    make(LocalStore(tmp_path / "whole"), NO_KEYS)
+    for path in (tmp_path / "whole" / PREFIX).rglob("*.*"):
+        name = path.relative_to(tmp_path / "whole")
+        assert (tmp_path / name).read_bytes() == path.read_bytes()
+    assert not (tmp_path / PREFIX / SIGNATURE_NAME).exists()
+    assert problems(store, now) == ""
 
 
 class DyingStore(LocalStore):
@@ -225,15 +243,19 @@ class LateStore(LocalStore):
 
 
 @pytest.mark.parametrize("at", range(1, PUTS * 2))
-@pytest.mark.parametrize(("name", "died"), [(SIGNATURE_NAME, PUTS - 2), (SEAL_NAME, PUTS - 1)])
+@pytest.mark.parametrize(
+    ("before", "name", "died"),
+    [(KEYS, SIGNATURE_NAME, PUTS - 1), (KEYS, SEAL_NAME, PUTS), (NO_KEYS, SEAL_NAME, PUTS - 1)],
+    ids=["signature", "seal", "unsigned seal"],
+)
 def test_a_write_of_another_key_that_arrives_late_leaves_no_bad_bag(
-    tmp_path: Path, at: int, name: str, died: int
+    tmp_path: Path, at: int, before: Keys, name: str, died: int
 ) -> None:
     """Its process stood still for longer than its lease, in the middle of that write."""
-    make(LocalStore(tmp_path / "whole"), KEYS)
+    make(LocalStore(tmp_path / "whole"), before)
     late = (tmp_path / "whole" / PREFIX / name).read_bytes()
     with pytest.raises(StoreUnavailable):
-        make(CrashingStore(tmp_path, at=died, after=True), KEYS)
+        make(CrashingStore(tmp_path, at=died, after=False), before)
     meeting = LateStore(tmp_path, at=at, name=name, data=late)
     with suppress(StoreError):
         finish(meeting, signing(OTHER, KEY))

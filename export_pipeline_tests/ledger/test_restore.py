@@ -10,7 +10,7 @@ from export_pipeline.archive import catalog
 from export_pipeline.ledger import artifacts, events, generations, orders, registry
 from export_pipeline.ledger.database import Ledger
 from export_pipeline.ledger.orders import NEVER, derive_id
-from export_pipeline.ledger.restore import Audited, LostScan, note_audits, restore
+from export_pipeline.ledger.restore import Audited, LackedScan, note_audits, restore
 from export_pipeline.ledger.rows import (
     Artifact,
     ArtifactState,
@@ -32,11 +32,11 @@ NAMES = ("a b", "B", "b", "Z", "_", "-", "ä", 'a/../b%2f;:"<x>', "é", "10", "9
 MEMBERS = ["page 1.tif", "page 2.tif"]
 
 
-def lost(scan: str, generation: int = 1, vendor: str = "copyleaks") -> LostScan:
+def lost(scan: str, generation: int = 1, vendor: str = "copyleaks") -> LackedScan:
     """A scan with one sealed generation of two files, one of them a ZIP."""
     key = ScanKey(vendor, "default", scan)
     order = derive_id(key, generation, 0, 1)
-    return LostScan(
+    return LackedScan(
         scan=Scan(
             id=0,
             vendor=key.vendor,
@@ -129,7 +129,7 @@ def closed(key: ScanKey, order: str, generation: int) -> Order:
     )
 
 
-def bring_back(ledger: Ledger, *scans: LostScan) -> list[Scan]:
+def bring_back(ledger: Ledger, *scans: LackedScan) -> list[Scan]:
     with ledger.write() as tx:
         return restore(tx, scans)
 

@@ -44,9 +44,11 @@ class Beside:
         return True
 
     async def problems(self, ledger: Ledger, store: Store) -> list[str]:
-        """What ledger and store do not both have, a sentence each.
+        """Holds that only one of ledger and store has, and tombstones that the ledger lacks.
 
-        What was placed or released since it was listed is looked for once more.
+        A sentence each. A hold that was placed or released since it was listed is looked for once
+        more. Tombstones that the store lacks are not looked for: in the ledger, the digests of
+        scans cannot be told from those of orders, which the store never has.
         """
         noted = await ledger.look(tombstones.noted, self._digests)
         found = [

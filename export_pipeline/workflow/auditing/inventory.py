@@ -30,7 +30,8 @@ class Inventory:
     Args:
         unknown: folders of bags that the ledger does not know.
         strays: keys that belong to no bag and to nothing else of the archive.
-        beside: what ledger and store do not both have of holds and tombstones, a sentence each.
+        beside: holds that only one of ledger and store has, and tombstones that the ledger lacks,
+            a sentence each.
         leftovers: keys below `.incoming/` of orders that are closed.
         gone: bags of scans of which fewer seals were listed than the ledger has: to be audited.
         more_gone: how many more of them there are.
@@ -67,7 +68,7 @@ def _doubt(count: int) -> str:
 
 
 async def take_inventory(ledger: Ledger, store: Store) -> Inventory:
-    """List the whole store once; memory is a byte per scan and what is wrong.
+    """List the whole store once; memory is a byte per scan, holds, tombstones and what is wrong.
 
     Raises:
         StoreError: the store cannot be listed.

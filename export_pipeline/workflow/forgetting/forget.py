@@ -57,7 +57,7 @@ class Forgotten:
         objects: of theirs in the store, every version counted.
         tables: snapshots of the catalog and fixity records written anew.
         pages: pages of reports removed.
-        unread: tables that cannot be read and may name them still, each with what to do.
+        unreadable: tables that cannot be read and may name them still, each with what to do.
         stays: what still names them and no call can delete, a sentence each.
     """
 
@@ -65,7 +65,7 @@ class Forgotten:
     objects: int = 0
     tables: int = 0
     pages: int = 0
-    unread: list[str] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
     stays: list[str] = field(default_factory=list)
 
 
@@ -120,7 +120,7 @@ async def _erase(
     keys = [one.key for one in buried]
     done = Forgotten(keys, await _erase_folders(pipeline, buried))
     dropped = await erasure.erase_tables(pipeline.store, keys)
-    done.tables, done.unread = dropped.tables, dropped.unread
+    done.tables, done.unreadable = dropped.tables, dropped.unreadable
     done.pages = await erasure.erase_pages(pipeline.store, keys)
     in_view = await asyncio.to_thread(view.forget, keys)
     await _erase_letters(pipeline, buried)

@@ -107,10 +107,10 @@ async def _forget(pipeline: Pipeline, scans: Sequence[Scan], view: View, told: R
             done = await forget(pipeline, free, view, reason=REASON, patience=PATIENCE_SECONDS)
             told.forgotten += len(done.keys)
             told.objects += done.objects
-            kept += done.unread
+            kept += done.unreadable
             told.stays = list(dict.fromkeys([*told.stays, *done.stays]))
         await pipeline.ledger.apply(retention.looked, pipeline.vendor.name, scans[-1].id)
     except NotForgotten as error:
         kept.append(str(error))
         told.left = True
-    told.kept += kept[: PROBLEMS_KEPT - len(told.kept)]
+    told.kept = list(dict.fromkeys([*told.kept, *kept]))[:PROBLEMS_KEPT]

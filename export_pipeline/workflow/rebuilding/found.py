@@ -8,7 +8,7 @@ from export_pipeline.archive.layout import bag_prefix, read_prefix
 from export_pipeline.archive.sealed import read_sealed
 from export_pipeline.concurrency import concurrently
 from export_pipeline.errors import BadInput
-from export_pipeline.ledger.restore import LostScan
+from export_pipeline.ledger.restore import LackedScan
 from export_pipeline.ledger.rows import ArtifactState, Order, Scan
 from export_pipeline.scans import ScanKey
 from export_pipeline.storage.store import Store
@@ -28,12 +28,14 @@ class FoundScan:
     """One scan's folder in the store.
 
     Args:
+        key: whose it is; None if no folder's name tells.
         bags: what its sealed generations tell, oldest first.
         unsealed: its generations without a seal.
         unreadable: folder -> why its bag cannot be read.
         sealed: folders that have a seal, readable or not.
     """
 
+    key: ScanKey | None
     bags: Sequence[Contents]
     unsealed: Sequence[Named]
     unreadable: Sequence[tuple[str, str]]
@@ -50,14 +52,14 @@ class FoundScan:
         """How many its bags tell of."""
         return sum(len(one.artifacts) for one in self.bags)
 
-    def lost(self, known: Collection[Named]) -> LostScan | None:
+    def lacking(self, known: Collection[Named]) -> LackedScan | None:
         """What a ledger lacks that knows these generations; None if nothing."""
         lacking = [one for one in self.bags if (one.scan.key, one.generation.number) not in known]
         if not lacking:
             return None
         newest = self.bags[-1]
         orders: dict[str, Order] = {one.id: one for bag in self.bags for one in bag.orders}
-        return LostScan(
+        return LackedScan(
             scan=_settled(newest),
             generations=[one.generation for one in lacking],
             artifacts=[artifact for one in lacking for artifact in one.artifacts],
@@ -103,11 +105,12 @@ def _scan_folder(listing: BagListing) -> str:
 
 
 async def _find(store: Store, vendors: Collection[str], folder: Sequence[BagListing]) -> FoundScan:
-    found, unsealed, unreadable = [], [], []
+    key, found, unsealed, unreadable = None, [], [], []
     for listing in folder:
         try:
             name = read_prefix(listing.prefix)
-            _require_known(name[0], vendors)
+            key = name[0]
+            _require_known(key, vendors)
             if listing.sealed:
                 found.append(await _read(store, listing.prefix))
             else:
@@ -115,7 +118,8 @@ async def _find(store: Store, vendors: Collection[str], folder: Sequence[BagList
         except BadInput as error:
             unreadable.append((listing.prefix, str(error)))
     found.sort(key=lambda one: one.generation.number)
-    return FoundScan(found, unsealed, unreadable, [one.prefix for one in folder if one.sealed])
+    sealed = [one.prefix for one in folder if one.sealed]
+    return FoundScan(key, found, unsealed, unreadable, sealed)
 
 
 def _require_known(key: ScanKey, vendors: Collection[str]) -> None:

@@ -12,20 +12,18 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from datetime import UTC, datetime
 from secrets import token_hex
 from typing import TypeVar
 
 from export_pipeline.archive.fixity_records import FixityRecord, read_records
 from export_pipeline.archive.holds import read_holds
-from export_pipeline.archive.layout import CATALOG_FOLDER, bag_prefix, read_prefix, scan_prefix
+from export_pipeline.archive.layout import bag_prefix, scan_prefix
 from export_pipeline.archive.tombstones import Tombstone, read_tombstones
-from export_pipeline.errors import BadInput
 from export_pipeline.ledger import admission, artifacts, erase, holds, inventory, tombstones
 from export_pipeline.ledger.database import Ledger, Tx
 from export_pipeline.ledger.held import copying
 from export_pipeline.ledger.holds import Hold
-from export_pipeline.ledger.restore import Audited, LostScan, note_audits, restore
+from export_pipeline.ledger.restore import Audited, LackedScan, note_audits, restore
 from export_pipeline.ledger.rows import GenerationState, Scan
 from export_pipeline.scans import ScanKey
 from export_pipeline.storage.store import Store
@@ -113,12 +111,14 @@ class _Rebuilding:
         self._dry_run = dry_run
         self._show = show
         self._sealed: set[str] = set()
+        self._stopped: set[ScanKey] = set()
 
     async def stop_forgotten(self) -> None:
         """Take scans that were forgotten out of everybody's hands, and out of the catalog."""
         async for scan in returned(self._ledger, self._is_forgotten):
             words = "it was forgotten, and the ledger has it"
             self._done.forgotten.add([(scan_prefix(scan.key), words)])
+            self._stopped.add(scan.key)
             if not self._dry_run:
                 await self._ledger.apply(erase.stop, scan)
 
@@ -126,31 +126,38 @@ class _Rebuilding:
         """Add what the ledger lacks of the bags, a page at a time."""
         async for page in _pages(found, lambda one: 1 + one.artifacts):
             self._sealed.update(folder for one in page for folder in one.sealed)
+            self._done.bags += sum(len(one.bags) for one in page)
+            wanted = self._without_forgotten(page)
             if self._dry_run:
-                await self._ledger.look(_compare, self._done, page, self._is_forgotten)
+                await self._ledger.look(_compare, self._done, wanted)
             else:
-                await self._ledger.apply(_add, self._done, page, self._is_forgotten, self._show)
+                await self._ledger.apply(_add, self._done, wanted, self._show)
             yield
+
+    def _without_forgotten(self, page: Sequence[FoundScan]) -> list[FoundScan]:
+        """Leave out scans that were forgotten, and name those that are not named by the ledger."""
+        forgotten = {one.key for one in page if one.key and self._is_forgotten(one.key)}
+        words = "it was forgotten, and this is left of it"
+        left = sorted(map(scan_prefix, forgotten - self._stopped))
+        self._done.forgotten.add((folder, words) for folder in left)
+        return [one for one in page if one.key not in forgotten]
 
     async def add_audits(self) -> AsyncIterator[None]:
         """Note what audits found, a page at a time; a table that cannot be read is passed over."""
-        async for records in _pages(read_records(self._store, self._name_unread), lambda _: 1):
+        async for records in _pages(read_records(self._store, self._name_unreadable), lambda _: 1):
             self._done.audits += len(records)
             if not self._dry_run:
                 await self._ledger.apply(note_audits, [_audited(one) for one in records])
             yield
 
     async def name_lost(self) -> None:
-        """Name the bags that the newest catalog has and the store has not."""
-        try:
-            now = datetime.fromtimestamp(await self._ledger.look(lambda tx: tx.now), UTC)
-            async for lost in lost_bags(self._store, self._sealed, now):
-                if not self._is_forgotten(read_prefix(lost[0])[0]):
-                    self._done.lost.add([lost])
-        except BadInput as error:
-            self._name_unread(CATALOG_FOLDER, str(error))
+        """Name the bags that a catalog has and the store has not."""
+        async for lost in lost_bags(
+            self._store, self._sealed, self._is_forgotten, self._name_unreadable
+        ):
+            self._done.lost.add([lost])
 
-    def _name_unread(self, table: str, reason: str) -> None:
+    def _name_unreadable(self, table: str, reason: str) -> None:
         self._done.unreadable.add([(table, reason)])
 
 
@@ -184,23 +191,17 @@ def _keep(tx: Tx, buried: Sequence[Tombstone], held: Sequence[Hold]) -> None:
             holds.add(tx, hold)
 
 
-def _compare(
-    tx: Tx, done: Rebuilt, page: Sequence[FoundScan], is_forgotten: Callable[[ScanKey], bool]
-) -> list[LostScan]:
+def _compare(tx: Tx, done: Rebuilt, page: Sequence[FoundScan]) -> list[LackedScan]:
     """Count a page, and return what the ledger lacks of it."""
     known = inventory.states(tx, [name for found in page for name in found.generations])
     for found in page:
-        done.bags += len(found.bags)
         done.unsealed.add(_unsealed(found, known))
         done.unreadable.add(found.unreadable)
         done.differing.add(_differing(found, known))
-    every = [one for found in page if (one := found.lost(known)) is not None]
-    lost = [one for one in every if not is_forgotten(one.scan.key)]
-    left = [scan_prefix(one.scan.key) for one in every if is_forgotten(one.scan.key)]
-    done.forgotten.add((folder, "it was forgotten, and this is left of it") for folder in left)
-    done.scans += len(lost)
-    done.added += sum(len(one.generations) for one in lost)
-    return lost
+    lacking = [one for found in page if (one := found.lacking(known)) is not None]
+    done.scans += len(lacking)
+    done.added += sum(len(one.generations) for one in lacking)
+    return lacking
 
 
 def _unsealed(found: FoundScan, known: Known) -> Iterator[tuple[str, str]]:
@@ -214,14 +215,8 @@ def _differing(found: FoundScan, known: Known) -> Iterator[tuple[str, str]]:
             yield bag_prefix(*name), f"it is sealed, and the ledger has it as {known[name][1]}"
 
 
-def _add(
-    tx: Tx,
-    done: Rebuilt,
-    page: Sequence[FoundScan],
-    is_forgotten: Callable[[ScanKey], bool],
-    show: int,
-) -> None:
-    scans = restore(tx, _compare(tx, done, page, is_forgotten))
+def _add(tx: Tx, done: Rebuilt, page: Sequence[FoundScan], show: int) -> None:
+    scans = restore(tx, _compare(tx, done, page))
     for scan in scans[: show - done.shown]:
         _show(tx, scan)
         done.shown += 1

@@ -37,7 +37,7 @@ class Rebuilt:
         is_told: whether the key of the tombstones is at hand, so that forgotten scans are told.
         unsealed: generations without a seal that the ledger does not know.
         unreadable: bags and tables that were left out since they cannot be read.
-        lost: bags that the last catalog has, and the store not, or without a seal.
+        lost: bags that a catalog has, and the store not, or without a seal.
         differing: bags that the ledger has, and not as sealed.
         forgotten: scans that were forgotten, of which store or ledger still has something.
     """

@@ -110,13 +110,13 @@ def test_a_table_that_cannot_be_read_is_told_and_all_else_is_gone_until_it_is_pu
     broken.parent.mkdir(exist_ok=True)
     broken.write_bytes(b"PAR1")
     done = one_world.run(one_world.pipeline(), forgetting(scan.key))
-    assert [words.partition(" cannot be read")[0] for words in done.unread] == [
+    assert [words.partition(" cannot be read")[0] for words in done.unreadable] == [
         f"{FIXITY_FOLDER}{broken.name}"
     ]
     assert one_world.look(registry.find, scan.key) is None
     assert naming(one_world.home / "archive", b"beside-a-broken-table") == []
     broken.unlink()
-    assert one_world.run(one_world.pipeline(), forgetting(scan.key)).unread == []
+    assert one_world.run(one_world.pipeline(), forgetting(scan.key)).unreadable == []
 
 
 def test_deletion_at_the_vendor_comes_first_and_where_it_fails_nothing_goes_here(
@@ -173,7 +173,7 @@ async def read_fixity(place: World) -> list[tuple[str, list[str]]]:
             name,
             [
                 row["scan"]
-                async for part in read_table(place.store, name, ["scan"])
+                async for part in read_table(place.store, name, SCHEMA)
                 for row in part.to_pylist()
             ],
         )

@@ -6,11 +6,13 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
+from export_pipeline.archive.layout import FIXITY_FOLDER
 from export_pipeline.ledger import registry, retention, schema
 from export_pipeline.ledger.rows import Scan, ScanState
 from export_pipeline.sandbox import ScanSpec
 from export_pipeline.storage.local import LocalStore
 from export_pipeline.storage.store import StoredVersion
+from export_pipeline.workflow.forgetting import retention as retention_run
 from export_pipeline.workflow.forgetting.retention import Retained, retain
 from export_pipeline.workflow.pipeline import Pipeline
 from export_pipeline_tests.workflow.forgetting.traces import Seen
@@ -45,6 +47,21 @@ def test_what_something_keeps_never_keeps_others_from_being_forgotten(one_world:
     assert any("backups" in words for words in runs[0].stays)
     assert one_world.scan("locked-1").state == ScanState.ARCHIVED
     assert retained(one_world, one_world.pipeline(), limit=100).forgotten == 2
+
+
+def test_a_table_that_cannot_be_read_is_told_once_however_many_turns_meet_it(
+    one_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention_run, "SCANS_PER_TURN", 1)
+    scans = sealed_long_ago(one_world, "beside-broken-1", "beside-broken-2")
+    broken = one_world.home / "archive" / FIXITY_FOLDER / "2026-01-01t000000-broken.parquet"
+    broken.parent.mkdir(exist_ok=True)
+    broken.write_bytes(b"PAR1")
+    told = retained(one_world, one_world.pipeline(), limit=100)
+    broken.unlink()
+    assert told.forgotten == len(scans)
+    (words,) = told.kept
+    assert f"{FIXITY_FOLDER}{broken.name} cannot be read" in words
 
 
 def test_each_run_looks_at_so_many_and_the_next_goes_on_behind_them(one_world: World) -> None:

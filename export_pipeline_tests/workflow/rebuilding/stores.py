@@ -73,5 +73,5 @@ async def _written(ledger: Ledger, store: Store) -> pa.Table:
     await write_catalog(ledger, store, datetime.fromtimestamp(AT, UTC), "a-run-id")
     found = await newest(store, datetime.fromtimestamp(AT, UTC))
     assert found is not None
-    read = read_table(store, found.key, SCHEMA.names)
+    read = read_table(store, found.key, SCHEMA)
     return pa.Table.from_batches([rows async for rows in read], SCHEMA)

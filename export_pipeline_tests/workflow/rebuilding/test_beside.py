@@ -4,8 +4,10 @@ import asyncio
 import shutil
 from datetime import UTC, datetime
 
+import pyarrow as pa
 import pytest
 import sqlalchemy as sa
+from pyarrow import parquet
 
 from export_pipeline.archive.catalog import write_catalog
 from export_pipeline.archive.fixity_records import FixityRecord, write_records
@@ -18,6 +20,7 @@ from export_pipeline.ledger.database import Ledger
 from export_pipeline.ledger.holds import Hold
 from export_pipeline.ledger.rows import ScanState
 from export_pipeline.scans import ScanKey
+from export_pipeline.workflow.rebuilding.beside import lost_bags
 from export_pipeline_tests.archive.catalogs import KEY, table
 from export_pipeline_tests.workflow.rebuilding.homes import (
     HOSTILE,
@@ -123,14 +126,43 @@ def test_a_bag_of_a_forgotten_scan_that_a_backup_of_the_store_brought_back_stays
     assert histories(empty) == {}
 
 
-def catalogued(home: Stepped) -> str:
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_forgotten_scan_of_which_ledger_and_store_have_something_is_named_once(
+    home: Stepped, dry_run: bool
+) -> None:
+    left = home.archived(HOSTILE[0])
+    begun = home.folder(left).parent / "2"
+    begun.mkdir()
+    (begun / "bagit.txt").touch()
+    forgotten(home, left.key)
+    done = again(home, home.ledger, dry_run=dry_run)
+    assert done.forgotten.kept == [
+        (scan_prefix(left.key), "it was forgotten, and the ledger has it")
+    ]
+    assert done.differing.count + done.unsealed.count + done.unreadable.count == 0
+    assert done.bags == 1
+
+
+@pytest.mark.parametrize("name", [SEAL_NAME, "provenance.json"])
+def test_what_is_left_of_a_forgotten_scan_is_only_to_be_forgotten_whatever_it_lacks(
+    home: Stepped, empty: Ledger, name: str
+) -> None:
+    left = home.archived(HOSTILE[0])
+    forgotten(home, left.key)
+    (home.folder(left) / name).unlink()
+    done = again(home, empty)
+    assert [folder for folder, _ in done.forgotten.kept] == [scan_prefix(left.key)]
+    assert done.differing.count + done.unsealed.count + done.unreadable.count == 0
+
+
+def catalogued(home: Stepped, ledger: Ledger | None = None) -> str:
     """Write a catalog as the nightly run does."""
     moment = datetime.fromtimestamp(home.now, UTC)
-    return asyncio.run(write_catalog(home.ledger, home.store, moment, "a-run-id")).key
+    return asyncio.run(write_catalog(ledger or home.ledger, home.store, moment, "a-run-id")).key
 
 
 @pytest.mark.parametrize("dry_run", [True, False])
-def test_bags_that_the_last_catalog_has_and_the_store_has_not_are_named(
+def test_bags_that_a_catalog_has_and_the_store_has_not_are_named(
     home: Stepped, empty: Ledger, dry_run: bool
 ) -> None:
     """A region of the store is lost, and the ledger with it: nothing else knows those bags."""
@@ -146,6 +178,59 @@ def test_bags_that_the_last_catalog_has_and_the_store_has_not_are_named(
     ]
     assert done.lost.count == 2
     assert set(histories(empty)) == (set() if dry_run else {whole.key})
+
+
+def test_a_lost_bag_is_named_again_after_catalogs_were_written_without_it(
+    home: Stepped, empty: Ledger
+) -> None:
+    lost = home.archived(HOSTILE[0])
+    home.archived("whole")
+    home.now += 60
+    catalog = catalogued(home)
+    shutil.rmtree(home.folder(lost))
+    for _ in range(2):
+        done = again(home, empty)
+        assert done.lost.kept == [(bag_prefix(lost.key, 1), f"{catalog} has it")]
+        assert done.needs_person
+        home.now += 60
+        catalogued(home, empty)
+
+
+def test_a_lost_bag_that_several_catalogs_have_is_named_once_by_the_newest(
+    home: Stepped, empty: Ledger
+) -> None:
+    lost = home.archived(HOSTILE[0])
+    catalogued(home)
+    home.now += 60
+    newer = catalogued(home)
+    shutil.rmtree(home.folder(lost))
+    assert again(home, empty).lost.kept == [(bag_prefix(lost.key, 1), f"{newer} has it")]
+    assert again(home, empty).lost.count == 1
+
+
+def test_a_bag_that_is_sealed_while_the_store_is_listed_is_not_lost(home: Stepped) -> None:
+    home.archived(HOSTILE[0])
+    catalogued(home)
+
+    async def lost() -> list[tuple[str, str]]:
+        listed: set[str] = set()
+        return [one async for one in lost_bags(home.store, listed, lambda _: False, pytest.fail)]
+
+    assert asyncio.run(lost()) == []
+
+
+@pytest.mark.parametrize("bag", ["no folder of a bag", 7])
+def test_a_foreign_table_in_the_catalog_is_named_and_hides_no_lost_bag(
+    home: Stepped, empty: Ledger, bag: str | int
+) -> None:
+    lost = home.archived(HOSTILE[0])
+    catalog = catalogued(home)
+    shutil.rmtree(home.folder(lost))
+    foreign = "catalog/2099-01-01t000000-foreign.parquet"
+    parquet.write_table(pa.table({"bag": [bag]}), home.home / "archive" / foreign)
+    done = again(home, empty)
+    assert [key for key, _ in done.unreadable.kept] == [foreign]
+    assert done.lost.kept == [(bag_prefix(lost.key, 1), f"{catalog} has it")]
 
 
 def test_no_bag_is_lost_where_all_that_a_catalog_has_is_there_or_was_forgotten(
