@@ -68,8 +68,9 @@ class Placement:
         source: the store's key -> that archived file, for the vendor to take in.
         is_on_time: whether the claimed turn still holds; asked right before the call is sent.
         leaves: notes that the request that orders is about to leave, for `Order.sends`; called
-            right before it, and not for a look at the vendor before it. Raises `TurnMissed` where
-            another process took the order over.
+            before it with no other call between, save a wait for a turn or a login of up to a
+            minute, and not for a look at the vendor before it. Raises `TurnMissed` where another
+            process took the order over.
     """
 
     order: Order

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from export_pipeline.archive.layout import bag_prefix, payload_key
+from export_pipeline.archive.layout import bag_prefix, payload_key, read_prefix
 from export_pipeline.ledger import cursors, registry
 from export_pipeline.ledger.bulk import NewScan, register_many
 from export_pipeline.ledger.database import Tx
@@ -21,7 +21,8 @@ SUFFIX = ".pdfa"
 SETTLED_SECONDS = 60.0
 """A seal is taken up this long after its time: one that is noted meanwhile may bear an older."""
 SET_BACK_SECONDS = 86_400.0
-"""What is looked at again after the clock was set back; what was ordered is not ordered anew."""
+"""What is looked at again after the clock was set back; a report that was ordered is not ordered
+anew, nor one whose scan has a newer one that was."""
 
 
 def conversion_of(report: ScanKey) -> ScanKey:
@@ -44,7 +45,8 @@ def source_of(scan: Scan) -> ScanKey | None:
 def convert_sealed(tx: Tx, vendor: Vendor, *, limit: int, secret: str | None) -> int:
     """Register and order the conversions of reports sealed since the last time; return how many.
 
-    A report that was archived anew, with other bytes, is converted into a new generation.
+    A report that was archived anew, with other bytes, is converted into a new generation. Of a scan
+    that has several the newest alone counts, whichever the clock says was sealed last.
 
     Args:
         tx: a writing transaction.
@@ -65,8 +67,13 @@ def convert_sealed(tx: Tx, vendor: Vendor, *, limit: int, secret: str | None) ->
 
 
 def _order(tx: Tx, vendor: Vendor, reports: Sequence[SealedFile], secret: str | None) -> None:
-    new = [NewScan(conversion_of(one.key), _details(one), None) for one in reports]
-    before = registry.find_many(tx, [one.key for one in new])
+    before = registry.find_many(tx, [conversion_of(one.key) for one in reports])
+    newest = {one.key: one for one in sorted(reports, key=lambda one: one.generation)}
+    new = [
+        NewScan(conversion_of(one.key), _details(one), None)
+        for one in newest.values()
+        if one.generation >= _generation(before.get(conversion_of(one.key)))
+    ]
     register_many(tx, new, source="sealed", secret=secret)
     for scan in registry.find_many(tx, [one.key for one in new]).values():
         known = before.get(scan.key)
@@ -86,6 +93,12 @@ def _details(report: SealedFile) -> dict[str, object]:
         scan=report.key.scan,
     )
     return ScanDetails(kind=Kind.CONVERSION, source=source).to_json()
+
+
+def _generation(conversion: Scan | None) -> int:
+    """Of which generation the report is that was ordered, 0 if none was."""
+    source = conversion.details.get("source") if conversion is not None else None
+    return read_prefix(source["bag"])[1] if source else 0
 
 
 def _sha256(details: dict[str, object]) -> object:

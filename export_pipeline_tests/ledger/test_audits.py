@@ -136,6 +136,18 @@ def test_an_archive_without_bags_is_measured(ledger: Ledger, clock: SteppedClock
         assert audits.size(tx) == audits.ArchiveSize(clock.now, 0, 0, None)
 
 
+def test_a_bag_that_is_sealed_while_the_clock_is_stepped_back_counts_as_verified(
+    ledger: Ledger, clock: SteppedClock
+) -> None:
+    """As for a reader of SQLite, which reads the time before a seal that it sees."""
+    with ledger.write() as tx:
+        seal(tx, ScanKey("copyleaks", "default", HOSTILE))
+    for seconds, oldest in ((0.001, START), (3_599.0, START), (2.0, 0.0)):
+        clock.step(-seconds)
+        with ledger.read() as tx:
+            assert audits.size(tx).oldest == oldest
+
+
 def test_what_was_verified_while_the_clock_was_ahead_is_due_first(
     sealed: Ledger, clock: SteppedClock
 ) -> None:

@@ -45,6 +45,26 @@ def source(home: Stepped, name: str) -> dict[str, Any]:
     return dict(scan.details["source"])
 
 
+def archive_anew(home: Stepped, scan: Scan, content: bytes | None) -> None:
+    """Archive the scan's next generation, with other bytes as its report if they are given."""
+    home.request(scan, new_generation=True)
+    home.send()
+    order = home.newest(scan)
+    report = home.artifacts(scan)["pdf_report.pdf"]
+    home.put(report, content=content)
+    home.upload(order, set(home.artifacts(scan)) - {report.name})
+    home.complete(order)
+    home.collect()
+
+
+def convert_first(home: Stepped, name: str) -> None:
+    """Seal a conversion's first generation."""
+    first = conversion(home, name)
+    assert first is not None
+    home.write(generations.freeze, first.id, 1, "archived", 1, 1)
+    home.write(generations.sealed, first.id, 1, "0" * 64)
+
+
 @pytest.mark.parametrize("name", ["essay", HOSTILE])
 def test_a_sealed_report_is_ordered_as_a_scan_of_its_own_that_names_it(
     home: Stepped, name: str
@@ -103,6 +123,40 @@ def test_a_clock_that_is_set_back_costs_no_report_its_conversion(home: Stepped) 
     assert len(home.look(of_scan, found.id)) == 1
 
 
+@pytest.mark.parametrize("name", ["essay", HOSTILE])
+def test_a_clock_that_is_set_back_makes_no_older_report_the_newest(
+    home: Stepped, name: str
+) -> None:
+    """Looked at again, the first generation's bytes are not those of the second."""
+    scan = home.archived(name)
+    convert(home)
+    convert_first(home, f"{name}.pdfa")
+    home.now += 3_600
+    archive_anew(home, scan, pdf(7))
+    assert convert(home) == 1
+    known = source(home, f"{name}.pdfa")
+    home.now -= 1_800
+    assert convert(home) == 1
+    assert source(home, f"{name}.pdfa") == known
+    found = conversion(home, f"{name}.pdfa")
+    assert found is not None
+    assert found.generation == 2
+
+
+def test_of_reports_that_are_told_in_the_wrong_order_the_newest_is_converted(
+    home: Stepped,
+) -> None:
+    """Sealed before and after the clock was set back, the second bears the older time."""
+    scan = home.archived("essay")
+    home.now -= 600
+    archive_anew(home, scan, pdf(7))
+    assert convert(home, later=600 + SETTLED_SECONDS) == 2
+    assert source(home, "essay.pdfa")["bag"].endswith("/2/")
+    found = conversion(home, "essay.pdfa")
+    assert found is not None
+    assert found.generation == 1
+
+
 def test_scans_without_a_report_and_scans_that_are_not_sealed_are_left_out(home: Stepped) -> None:
     home.archived("plain", enabled={"pdfReport": False, "plagiarismDetection": True})
     home.ordered("underway")
@@ -116,18 +170,8 @@ def test_a_report_that_was_archived_anew_is_converted_anew_if_it_is_another(
 ) -> None:
     scan = home.archived("essay")
     convert(home)
-    home.request(scan, new_generation=True)
-    home.send()
-    order = home.newest(scan)
-    report = home.artifacts(scan)["pdf_report.pdf"]
-    home.put(report, content=pdf(7) if is_other else None)
-    home.upload(order, set(home.artifacts(scan)) - {report.name})
-    home.complete(order)
-    home.collect()
-    first = conversion(home, "essay.pdfa")
-    assert first is not None
-    home.write(generations.freeze, first.id, 1, "archived", 1, 1)
-    home.write(generations.sealed, first.id, 1, "0" * 64)
+    archive_anew(home, scan, pdf(7) if is_other else None)
+    convert_first(home, "essay.pdfa")
     assert convert(home) == 1
     assert source(home, "essay.pdfa")["bag"].endswith("/2/")
     again = conversion(home, "essay.pdfa")

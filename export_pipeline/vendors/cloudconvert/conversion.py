@@ -29,7 +29,8 @@ UPLOAD_SECONDS = 2_400.0
 """The longest that an archived PDF takes to the vendor; a run that sends is ended 45 minutes after
 its time for new orders."""
 PIECE_BYTES = 64 << 10
-"""Each piece is given a minute (see `send`): a link slower than 1 KB a second counts as cut."""
+"""Each piece is given 90 s to leave, 120 s with its reading (see `send`): a link slower than 0.7 KB
+a second counts as cut."""
 
 
 class Converting:

@@ -5,11 +5,20 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 
-from export_pipeline.errors import AuthenticationFailed, RateLimited, ScanGone, VendorError
+from export_pipeline.errors import (
+    AuthenticationFailed,
+    ConfigError,
+    RateLimited,
+    ScanGone,
+    VendorError,
+)
+from export_pipeline.ledger import quotas
+from export_pipeline.ledger.database import Tx
 from export_pipeline.ledger.rows import Order
 from export_pipeline.vendors.completion import Completion
+from export_pipeline.vendors.laserfiche import VENDOR
 from export_pipeline.vendors.laserfiche.answers import Problem, Task, TaskStatus
-from export_pipeline.vendors.laserfiche.client import TASKS_PER_CALL, LaserficheClient
+from export_pipeline.vendors.laserfiche.client import QUESTIONS, TASKS_PER_CALL, LaserficheClient
 from export_pipeline.vendors.laserfiche.keeping import Keeping
 from export_pipeline.vendors.redaction import redact
 
@@ -23,8 +32,8 @@ PERMANENT = frozenset(
     }
 )
 """Statuses of a task's errors that another order of the same would meet again."""
-OF_ACCOUNT = (RateLimited, AuthenticationFailed)
-"""Told whatever else was answered: the account rests then."""
+MENDING_SECONDS = 300.0
+"""Rest of an account until a person acts, as after any call that is refused so."""
 LOST = (
     "the vendor no longer knows the export's task: it forgets one 15 minutes after its end, and may"
     " with the token that started it"
@@ -36,10 +45,13 @@ async def ask_after(
 ) -> dict[str, Completion]:
     """The completions of those orders whose tasks ended, by order id.
 
-    Each question is about tasks of one token; all are asked at once, and held by the vendor.
+    Each question is about tasks of one token; all are asked at once, and held by the vendor. Where
+    one has the account rest, what the others were answered stands: after that rest the vendor may
+    know of it no more.
 
     Raises:
-        VendorError: none could be asked after, or the account has to rest.
+        VendorError: none could be asked after.
+        ConfigError: the same, since the account does not see its repository.
     """
     kept = await keeping.tokens(orders)
     questions = list(_questions(orders, kept))
@@ -48,15 +60,24 @@ async def ask_after(
     )
     errors = [one for one in answers if isinstance(one, BaseException)]
     found = {name: task for one in answers if isinstance(one, dict) for name, task in one.items()}
-    for error in errors:
-        is_of_question = isinstance(error, VendorError) and not isinstance(error, OF_ACCOUNT)
-        if not (found and is_of_question):
-            raise error
     ended = {order.id: found[order.vendor_order] for order in orders if order.vendor_order in found}
     links = {name: task.result.uri for name, task in ended.items() if task and task.result.uri}
     await keeping.keep_links(links)
+    for error in errors:
+        if not (found and isinstance(error, VendorError | ConfigError)):
+            raise error
+        await client.api.channel.ledger.apply(_let_rest, client.api.account.name, error)
     told = {name: completion_of(task) for name, task in ended.items()}
     return {name: one for name, one in told.items() if one is not None}
+
+
+def _let_rest(tx: Tx, account: str, error: VendorError | ConfigError) -> None:
+    """Let the account rest if the error is one of the account and not of one question."""
+    if isinstance(error, RateLimited):
+        seconds = error.retry_after or QUESTIONS.window_seconds
+        quotas.cool_down(tx, VENDOR, account, seconds, str(error))
+    if isinstance(error, AuthenticationFailed | ConfigError):
+        quotas.cool_down(tx, VENDOR, account, MENDING_SECONDS, str(error), needs_person=True)
 
 
 def completion_of(task: Task | None) -> Completion | None:

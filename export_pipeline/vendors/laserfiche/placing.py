@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from weakref import WeakValueDictionary
 
-from export_pipeline.errors import OrderRefused
+from export_pipeline.errors import OrderRefused, TurnMissed
 from export_pipeline.ledger import registry
 from export_pipeline.ledger.database import Ledger
 from export_pipeline.ledger.rows import Scan
@@ -167,6 +167,8 @@ class Placing:
         try:
             await placement.leaves()
             started = await self._client.start_export(wanted, is_on_time)
+        except TurnMissed:
+            raise  # the slot is the order's, and so the process's that took the order over
         except BaseException:
             if self._slot is not None:
                 await self._slot.free(order)

@@ -24,6 +24,7 @@ from export_pipeline.vendors.http import IDLE_SECONDS
 from export_pipeline.vendors.laserfiche.client import HOLD_SECONDS, QUESTIONS, TASKS_PER_CALL
 from export_pipeline.vendors.laserfiche.exports import ASKING
 from export_pipeline.vendors.laserfiche.options import CALLS_PER_MINUTE, EXPORTS_PER_MINUTE
+from export_pipeline.workflow.rest import LOGIN_COOLDOWN_SECONDS, RATE_COOLDOWN_SECONDS
 from export_pipeline_tests.vendors.conformance import UNANSWERED, place, shows_no_secret
 from export_pipeline_tests.vendors.laserfiche.bench import LARGE, LaserficheBench
 from export_pipeline_tests.vendors.pulled import asked, placed
@@ -177,6 +178,42 @@ def test_what_cannot_be_asked_after_right_now_is_left_out(bench: LaserficheBench
     found = asked(bench, first, second)
     assert len(found) == 1
     assert len(asked(bench, first, second)) == 2
+
+
+@pytest.mark.parametrize(
+    ("refusals", "seconds", "needs_person"),
+    [
+        ([answer(429, headers={"Retry-After": "500"})], 500.0, False),
+        ([answer(429)], RATE_COOLDOWN_SECONDS, False),
+        ([answer(403)], LOGIN_COOLDOWN_SECONDS, True),
+        ([answer(404), answer(404)], LOGIN_COOLDOWN_SECONDS, True),
+    ],
+    ids=["429 for 500 s", "429", "403", "no API"],
+)
+def test_an_account_that_has_to_rest_loses_nothing_of_what_was_answered(
+    bench: LaserficheBench, refusals: list[Planned], seconds: float, needs_person: bool
+) -> None:
+    first = task(bench, "101")
+    asyncio.run(_renew(bench))
+    second = task(bench, "102")
+    refused = iter(refusals)
+    done = {"id": second.vendor_order, "status": "Completed", "result": {"uri": "https://files/2"}}
+
+    def answers_the_second(request: httpx.Request) -> httpx.Response:
+        if str(second.vendor_order) in str(request.url):
+            return httpx.Response(200, json={"value": [{**done, "errors": []}]})
+        return next(refused)(request)
+
+    bench.planned.extend([answers_the_second] * (len(refusals) + 1))
+    with bench.ledger.read() as tx:
+        began = tx.now
+    assert asked(bench, first, second) == {second.id: Completion(is_ready=True)}
+    assert asyncio.run(bench.vendor._served["default"].keeping.link(second.id)) == "https://files/2"
+    with bench.ledger.read() as tx:
+        rest = quotas.cooldown(tx, "laserfiche", "default")
+        assert began + seconds <= rest.until <= tx.now + seconds
+    assert rest.needs_person == needs_person
+    assert rest.reason
 
 
 @pytest.mark.parametrize(
