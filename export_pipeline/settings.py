@@ -133,7 +133,7 @@ class Settings(BaseModel):
     )
     order_deadline: Annotated[float, Field(gt=0)] = _variable(
         "EXPORT_ORDER_DEADLINE",
-        "Seconds from the first send until an order is given up",
+        "Seconds from the first turn until an order is given up",
         default=7_200.0,
     )
     order_patience: Annotated[float, Field(gt=0)] = _variable(

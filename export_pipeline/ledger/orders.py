@@ -90,13 +90,19 @@ def _of_scan(scan_id: int) -> sa.Select[Any]:
     return query.order_by(orders.c.generation, orders.c.attempt, orders.c.part)
 
 
-def sending(tx: Tx, order: Order, owner: str, *, seconds: float, deadline: float) -> bool:
+def sending(tx: Tx, order: Order, owner: str, *, seconds: float, deadline: float) -> int | None:
     """Note that `owner` has the order's turn, and sends it within `seconds`.
 
-    The deadline stands from the first turn: a later one does not move it. False if the order left
-    the queue meanwhile: then it is not to be sent.
+    The deadline stands from the first turn: a later one does not move it.
+
+    Returns:
+        How often its turn came, this one included: by that number the turn is told from a later
+        one, of the same process too. None if the order left the queue meanwhile: then it is not
+        to be sent.
     """
-    return tx.run(_sending(order.id, owner, tx.now, tx.now + seconds, deadline)) == 1
+    if tx.run(_sending(order.id, owner, tx.now, tx.now + seconds, deadline)) == 0:
+        return None
+    return int(tx.execute(_tries(order.id)).scalar_one())
 
 
 @prepared
@@ -113,40 +119,48 @@ def _sending(
     )
 
 
-def leaves(tx: Tx, order_id: str, owner: str) -> bool:
-    """Note that the request leaves now; False if it is not for `owner` to send it any more."""
-    return tx.run(_leaves(order_id, owner)) == 1
+@prepared
+def _tries(order_id: str) -> sa.Select[Any]:
+    return sa.select(orders.c.tries).where(orders.c.id == order_id)
+
+
+def leaves(tx: Tx, order_id: str, tries: int) -> bool:
+    """Note that the request leaves now; False if it is not for this turn to send it any more."""
+    return tx.run(_leaves(order_id, tries)) == 1
 
 
 @prepared
-def _leaves(order_id: str, owner: str) -> sa.Update:
-    sent = _transition(order_id, OrderState.SENDING).where(orders.c.lease_owner == owner)
+def _leaves(order_id: str, tries: int) -> sa.Update:
+    sent = _transition(order_id, OrderState.SENDING).where(orders.c.tries == tries)
     return sent.values(sends=orders.c.sends + 1)
 
 
-def hold(tx: Tx, order: Order, owner: str, *, seconds: float) -> bool:
-    """Lengthen the lease of an order that is sent or collected; False if it is not any more."""
-    return tx.run(_hold(order.id, order.state, owner, tx.now + seconds)) == 1
+def renew(tx: Tx, order: Order, owner: str, *, seconds: float, tries: int | None = None) -> bool:
+    """Lengthen the lease of an order that is sent or collected; False if it is not any more.
+
+    Args:
+        tries: the turn in which it is sent; None while it is collected.
+    """
+    turn = {} if tries is None else {"tries": tries}
+    return tx.run(_renew(order.id, order.state, owner, tx.now + seconds, **turn)) == 1
 
 
 @prepared
-def _hold(order_id: str, state: OrderState, owner: str, until: float) -> sa.Update:
-    held = sa.update(orders).where(
-        orders.c.id == order_id, orders.c.state == state, orders.c.lease_owner == owner
-    )
-    return held.values(lease_until=until)
+def _renew(order_id: str, state: OrderState, owner: str, until: float, **turn: int) -> sa.Update:
+    ours = _transition(order_id, state).where(orders.c.lease_owner == owner).filter_by(**turn)
+    return ours.values(lease_until=until)
 
 
-def tries(tx: Tx, order_id: str, owner: str) -> int | None:
-    """How often the order's turn came, None if another than `owner` had the last one."""
-    row = tx.one_or_none(_tries(order_id, owner))
-    return None if row is None else int(row.tries)
+def of_turn(tx: Tx, order_id: str, tries: int, *states: OrderState) -> Order | None:
+    """The order if it stands in one of the states, and no later turn took it over."""
+    row = tx.one_or_none(_of_turn(order_id, tries, *states))
+    return None if row is None else to_order(row)
 
 
 @prepared
-def _tries(order_id: str, owner: str) -> sa.Select[Any]:
-    query = sa.select(orders.c.tries)
-    return query.where(orders.c.id == order_id, orders.c.lease_owner == owner)
+def _of_turn(order_id: str, tries: int, *states: OrderState) -> sa.Select[Any]:
+    query = sa.select(orders).where(orders.c.id == order_id, orders.c.tries == tries)
+    return query.where(orders.c.state.in_(states))
 
 
 def accepted(

@@ -69,8 +69,8 @@ class Placement:
         is_on_time: whether the claimed turn still holds; asked right before the call is sent.
         leaves: notes that the request that orders is about to leave, for `Order.sends`; called
             before it with no other call between, save a wait for a turn or a login of up to a
-            minute, and not for a look at the vendor before it. Raises `TurnMissed` where another
-            process took the order over.
+            minute, and not for a look at the vendor before it. Raises `TurnMissed` where the
+            order is no longer this turn's to send.
     """
 
     order: Order

@@ -12,7 +12,7 @@ from export_pipeline.errors import (
 )
 from export_pipeline.ledger import events, orders
 from export_pipeline.ledger.database import Tx
-from export_pipeline.ledger.rows import OrderState, Outcome
+from export_pipeline.ledger.rows import Order, OrderState, Outcome
 from export_pipeline.vendors.placement import Receipt
 from export_pipeline.workflow import files
 from export_pipeline.workflow.completion import note_completion
@@ -49,23 +49,42 @@ def note_acceptance(tx: Tx, pipeline: Pipeline, turn: Turn, receipt: Receipt) ->
         note_completion(tx, order.id, receipt.completion)
 
 
-def note_missed(tx: Tx, pipeline: Pipeline, turn: Turn, reason: str) -> None:
-    """The turn passed: nothing was sent, and the next one is taken as soon as it comes."""
-    order = turn.order
-    if orders.tries(tx, order.id, pipeline.owner) is None:
-        return  # another process has it now
-    events.record(tx, order.scan_id, "not sent", order.id, reason=reason)
-    orders.back_to_queue(tx, order.id, not_before=tx.now, reason=reason, sends=order.sends)
+def note_missed(tx: Tx, pipeline: Pipeline, turn: Turn, reason: str) -> bool:
+    """The turn passed: nothing was sent, and the next one is taken as soon as it comes.
+
+    What never left us has waited in the queue, and its deadline counts from the next turn. What
+    an earlier turn may have sent is closed past its deadline; True if that was the last word on a
+    generation, to be sealed now.
+    """
+    scan, order = turn.scan, turn.order
+    current = orders.of_turn(tx, order.id, turn.tries, OrderState.SENDING)
+    if current is None:
+        return False  # its completion came, or a later turn has it
+    events.record(tx, scan.id, "not sent", order.id, reason=reason)
+    if order.sends and _is_late(tx, current):
+        return close(tx, scan, order, Outcome.FAILED, reason, _undelivered(pipeline, turn))
+    orders.back_to_queue(
+        tx,
+        order.id,
+        not_before=tx.now,
+        reason=reason,
+        restart=order.sends == 0,
+        sends=order.sends,
+    )
+    return False
 
 
-def note_unsigned(tx: Tx, pipeline: Pipeline, turn: Turn, reason: str) -> None:
-    """No URL can be signed for the order's whole time: nothing is sent before that is mended."""
+def note_unsigned(tx: Tx, _: Pipeline, turn: Turn, reason: str) -> None:
+    """The store failed: the order goes back into the queue until that is mended.
+
+    It cannot sign a URL for the order's whole time, or make room: nothing was sent. Or it cannot
+    be read for the upload after a job was made: the next send finds that job.
+    """
     order = turn.order
-    tries = orders.tries(tx, order.id, pipeline.owner)
-    if tries is None:
+    if orders.of_turn(tx, order.id, turn.tries, OrderState.SENDING) is None:
         return
     events.record(tx, order.scan_id, "not sent", order.id, reason=reason)
-    later = tx.now + pause(tries)
+    later = tx.now + pause(turn.tries)
     orders.back_to_queue(tx, order.id, not_before=later, reason=reason, restart=True)
 
 
@@ -76,29 +95,32 @@ def note_failure(tx: Tx, pipeline: Pipeline, turn: Turn, error: VendorError | Co
     """
     scan, order = turn.scan, turn.order
     current = orders.get(tx, order.id)
-    tries = orders.tries(tx, order.id, pipeline.owner)
     if current is not None and isinstance(error, DuplicateOrder) and current.sends > 1:
         note_acceptance(tx, pipeline, turn, Receipt(request_id=error.request_id))
         return False
     events.record(tx, scan.id, "not accepted", order.id, reason=str(error))
-    if current is None or current.state not in (OrderState.QUEUED, OrderState.SENDING):
-        return False  # the completion came meanwhile: the order is with the vendor after all
-    if tries is None:
-        return False  # another process has it now, and hears an answer of its own
+    let_rest(tx, order.vendor, order.account, error)
+    current = orders.of_turn(tx, order.id, turn.tries, OrderState.QUEUED, OrderState.SENDING)
+    if current is None:
+        # Its completion came: it is with the vendor after all. Or a later turn has it, and hears
+        # an answer of its own.
+        return False
     if not _passes(error):
         return _give_up(tx, pipeline, turn, error)
-    let_rest(tx, order.vendor, order.account, error)
-    is_late = current.deadline is not None and tx.now >= current.deadline
-    if is_late and not needs_person(error):
+    if _is_late(tx, current) and not needs_person(error):
         return close(tx, scan, order, Outcome.FAILED, str(error), _undelivered(pipeline, turn))
     orders.back_to_queue(
         tx,
         order.id,
-        not_before=tx.now + pause(tries),
+        not_before=tx.now + pause(turn.tries),
         reason=str(error),
         restart=needs_person(error),
     )
     return False
+
+
+def _is_late(tx: Tx, order: Order) -> bool:
+    return order.deadline is not None and tx.now >= order.deadline
 
 
 def _passes(error: VendorError | ConfigError) -> bool:

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from contextlib import suppress
 
 from export_pipeline.concurrency import all_of
 from export_pipeline.errors import StoreError
 from export_pipeline.ledger import artifacts, registry
 from export_pipeline.ledger.database import Tx
 from export_pipeline.ledger.rows import ArtifactState, Scan
+from export_pipeline.vendors.channel import WHOLE_SECONDS
 from export_pipeline.workflow.collect import collect
 from export_pipeline.workflow.completion import read_completions
 from export_pipeline.workflow.pipeline import Pipeline
@@ -17,6 +19,9 @@ from export_pipeline.workflow.send import drain
 
 LOOK_SECONDS = 0.25
 ORDERS_PER_TURN = 200
+ENDING_SECONDS = WHOLE_SECONDS
+"""For how long the calls under way are waited for when the time is over: for as long as placing
+an order takes, but not for the upload of a large file, which takes up to 40 minutes."""
 
 
 async def drive(
@@ -29,6 +34,8 @@ async def drive(
     show: Callable[[], Awaitable[None]],
 ) -> list[Scan]:
     """Send and collect until the scans are settled or `seconds` have passed.
+
+    Calls under way then are given `ENDING_SECONDS` more.
 
     Args:
         kinds: the artifact kinds that are waited for.
@@ -50,7 +57,22 @@ async def drive(
         return await _collect_until(pipeline, scan_ids, kinds, wants_bag, seconds, show)
     finally:
         stop.set()
-        await all_of(*beside)
+        await _end(beside)
+
+
+async def _end(beside: Collection[asyncio.Task[int]]) -> None:
+    """Wait for the calls under way, and give up those that take longer than `ENDING_SECONDS`.
+
+    An order whose send is given up is sent again as after a crash, once its lease has ended.
+    """
+    done, slow = await asyncio.wait(beside, timeout=ENDING_SECONDS)
+    await all_of(*done, *map(_give_up, slow))
+
+
+async def _give_up(slow: asyncio.Task[int]) -> None:
+    slow.cancel()
+    with suppress(asyncio.CancelledError):
+        await slow
 
 
 async def _collect_until(

@@ -13,16 +13,20 @@ from export_pipeline.workflow.pipeline import Pipeline
 
 LEASE_SECONDS = 120.0
 """How long a process may be silent before another may take its order over."""
-HOLD_SECONDS = 30.0
+RENEWAL_SECONDS = 30.0
 """Between two renewals of the lease, while a large file is on its way."""
 
 log = get_logger(__name__)
 
 
 @asynccontextmanager
-async def held(pipeline: Pipeline, order: Order) -> AsyncIterator[None]:
-    """Renew the lease of an order that stands as this one says, however long it takes."""
-    renewing = asyncio.create_task(_renew(pipeline, order))
+async def held(pipeline: Pipeline, order: Order, tries: int | None = None) -> AsyncIterator[None]:
+    """Renew the lease of an order that stands as this one says, however long it takes.
+
+    Args:
+        tries: the turn in which it is sent; None while it is collected.
+    """
+    renewing = asyncio.create_task(_renew(pipeline, order, tries))
     try:
         yield
     finally:
@@ -31,13 +35,13 @@ async def held(pipeline: Pipeline, order: Order) -> AsyncIterator[None]:
             await renewing
 
 
-async def _renew(pipeline: Pipeline, order: Order) -> None:
+async def _renew(pipeline: Pipeline, order: Order, tries: int | None) -> None:
     is_ours = True
     while is_ours:
-        await asyncio.sleep(HOLD_SECONDS)
+        await asyncio.sleep(RENEWAL_SECONDS)
         try:
             is_ours = await pipeline.ledger.apply(
-                orders.hold, order, pipeline.owner, seconds=LEASE_SECONDS
+                orders.renew, order, pipeline.owner, seconds=LEASE_SECONDS, tries=tries
             )
         except SQLAlchemyError as error:
             # The next try may do; what is done meanwhile is worth more than the lease.

@@ -88,8 +88,8 @@ async def _prepare(pipeline: Pipeline, account: str) -> None:
 
 async def send(pipeline: Pipeline, turn: Turn) -> None:
     """Send one order, and note what the vendor answered."""
-    apply = pipeline.ledger.apply
-    async with held(pipeline, turn.order):
+    apply, is_last = pipeline.ledger.apply, False
+    async with held(pipeline, turn.order, turn.tries):
         try:
             targets: Mapping[str, UploadTarget] = {}
             if pipeline.vendor.pushes:
@@ -99,12 +99,14 @@ async def send(pipeline: Pipeline, turn: Turn) -> None:
         except StoreError as error:
             await apply(note_unsigned, pipeline, turn, str(error))
         except TurnMissed as error:
-            await apply(note_missed, pipeline, turn, str(error))
+            is_last = await apply(note_missed, pipeline, turn, str(error))
         except (VendorError, ConfigError) as error:
-            if await apply(note_failure, pipeline, turn, error):
-                await seal_if_possible(pipeline, turn.scan, turn.order.generation)
+            is_last = await apply(note_failure, pipeline, turn, error)
         else:
-            await apply(note_acceptance, pipeline, turn, receipt)
+            # Shielded: a send that is given up now would lose what the vendor has answered.
+            await asyncio.shield(apply(note_acceptance, pipeline, turn, receipt))
+        if is_last:
+            await seal_if_possible(pipeline, turn.scan, turn.order.generation)
 
 
 def _targets(pipeline: Pipeline, turn: Turn) -> dict[str, UploadTarget]:
@@ -130,5 +132,5 @@ def _placement(pipeline: Pipeline, turn: Turn, targets: Mapping[str, UploadTarge
 
 
 async def _leave(pipeline: Pipeline, turn: Turn) -> None:
-    if not await pipeline.ledger.apply(orders.leaves, turn.order.id, pipeline.owner):
-        raise TurnMissed("not sent: another process took the order over")
+    if not await pipeline.ledger.apply(orders.leaves, turn.order.id, turn.tries):
+        raise TurnMissed("not sent: the order is no longer ours to send")

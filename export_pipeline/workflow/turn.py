@@ -26,12 +26,15 @@ class Turn:
 
     Args:
         ordered: what the order is to bring.
+        tries: how often the order's turn came, this one included; a later turn of it has another
+            number, and this one is over then.
         is_on_time: whether the turn still holds, by this process's own clock.
     """
 
     scan: Scan
     order: Order
     ordered: Sequence[Artifact]
+    tries: int
     is_on_time: OnTime
 
 
@@ -56,8 +59,8 @@ async def take_turn(pipeline: Pipeline, account: str) -> Turn | None:
     taken = await pipeline.ledger.apply(take, pipeline, account, claimed)
     if taken is None:
         return None
-    scan, order, ordered, seconds_left = taken
-    return Turn(scan, order, ordered, lambda: time.monotonic() - asked <= seconds_left)
+    scan, order, ordered, tries, seconds_left = taken
+    return Turn(scan, order, ordered, tries, lambda: time.monotonic() - asked <= seconds_left)
 
 
 def next_wait(tx: Tx, pipeline: Pipeline, account: str) -> tuple[float, float | None]:
@@ -95,8 +98,12 @@ def claim(tx: Tx, pipeline: Pipeline, account: str) -> Claim:
 
 def take(
     tx: Tx, pipeline: Pipeline, account: str, claimed: Claim
-) -> tuple[Scan, Order, list[Artifact], float] | None:
-    """Take the next order; return what it is about, and the seconds for which the claim holds."""
+) -> tuple[Scan, Order, list[Artifact], int, float] | None:
+    """Take the next order.
+
+    Returns:
+        What it is about, how often its turn came, and the seconds for which the claim holds.
+    """
     if tx.now > claimed.valid_until:
         return None  # used late, the claim could crowd the next one: it is given up
     name = pipeline.vendor.name
@@ -107,8 +114,9 @@ def take(
     if order is None:
         return None
     deadline = tx.now + pipeline.settings.order_deadline
-    if not orders.sending(tx, order, pipeline.owner, seconds=LEASE_SECONDS, deadline=deadline):
+    tries = orders.sending(tx, order, pipeline.owner, seconds=LEASE_SECONDS, deadline=deadline)
+    if tries is None:
         return None
     taken = replace(order, state=OrderState.SENDING)
     scan, ordered = registry.by_id(tx, order.scan_id), artifacts.of_order(tx, order.id)
-    return scan, taken, ordered, claimed.valid_until - tx.now
+    return scan, taken, ordered, tries, claimed.valid_until - tx.now

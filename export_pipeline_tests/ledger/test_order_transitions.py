@@ -32,6 +32,7 @@ class Model:
     not_before: float = 0.0
     lease_until: float | None = None
     deadline: float | None = None
+    tries: int = 0
     sends: int = 0
     word: dict[str, int] | None = None
     outcome: str = ""
@@ -89,19 +90,19 @@ class OrderMachine(RuleBasedStateMachine):
         order = orders.get(self.tx, order_id)
         assert order is not None
         deadline = self.tx.now + 7200
-        assert orders.sending(self.tx, order, "me", seconds=LEASE, deadline=deadline) == (
-            model.state == Q
-        )
+        tries = orders.sending(self.tx, order, "me", seconds=LEASE, deadline=deadline)
+        assert tries == (model.tries + 1 if model.state == Q else None)
         if model.state == Q:
+            model.tries += 1
             model.state, model.lease_until = S, self.tx.now + LEASE
             model.deadline = model.deadline or deadline
 
     @precondition(lambda self: self.known)
-    @rule(random=pick, owner=st.sampled_from(["me", "another"]))
-    def leave(self, random, owner: str) -> None:
+    @rule(random=pick, turns_ago=st.integers(0, 2))
+    def leave(self, random, turns_ago: int) -> None:
         order_id, model = self.some(random)
-        may_send = model.state == S and owner == "me"
-        assert orders.leaves(self.tx, order_id, owner) == may_send
+        may_send = model.state == S and turns_ago == 0
+        assert orders.leaves(self.tx, order_id, model.tries - turns_ago) == may_send
         model.sends += may_send
 
     @precondition(lambda self: self.known)

@@ -1,3 +1,5 @@
+import pytest
+
 from export_pipeline.ledger import orders, placed, registry, turns
 from export_pipeline.ledger.database import Ledger, Tx
 from export_pipeline.ledger.rows import Order, OrderState, Outcome, QueueClass, Scan
@@ -36,8 +38,10 @@ def get(tx: Tx, order_id: str) -> Order:
     return found
 
 
-def send(tx: Tx, order_id: str) -> None:
-    assert orders.sending(tx, get(tx, order_id), "me", seconds=60, deadline=tx.now + 7200)
+def send(tx: Tx, order_id: str, owner: str = "me") -> int:
+    tries = orders.sending(tx, get(tx, order_id), owner, seconds=60, deadline=tx.now + 7200)
+    assert tries is not None
+    return tries
 
 
 def wait(tx: Tx, order_id: str, *, look_after: float) -> None:
@@ -112,7 +116,8 @@ def test_an_order_queued_for_later_is_not_sent_before(ledger: Ledger, clock: Ste
     with ledger.write() as tx:
         assert drain(tx) == ["one"]
         assert turns.earliest_due(tx, "copyleaks", "default") is None
-        assert orders.tries(tx, order_id, "me") == 2
+        orders.back_to_queue(tx, order_id, not_before=tx.now, reason="HTTP 503")
+        assert send(tx, order_id) == 3
 
 
 def test_a_vendors_words_may_hold_any_character(ledger: Ledger) -> None:
@@ -127,36 +132,41 @@ def test_a_vendors_words_may_hold_any_character(ledger: Ledger) -> None:
     assert found.completion == {"failure": "a\0b"}
 
 
-def test_only_who_has_the_turn_may_send_and_each_time_is_counted(
-    ledger: Ledger, clock: SteppedClock
+@pytest.mark.parametrize("owner", ["me", "another"])
+def test_only_the_turn_that_came_last_may_send_and_each_time_is_counted(
+    ledger: Ledger, clock: SteppedClock, owner: str
 ) -> None:
     with ledger.write() as tx:
         order_id = order(tx, "one")
-        assert not orders.leaves(tx, order_id, "me")
-        send(tx, order_id)
-        assert get(tx, order_id).sends == 0
-        assert orders.leaves(tx, order_id, "me")
-        assert not orders.leaves(tx, order_id, "another")
+        assert not orders.leaves(tx, order_id, 0)
+        first = send(tx, order_id)
+        taken = get(tx, order_id)
+        assert taken.sends == 0
+        assert orders.leaves(tx, order_id, first)
+        assert not orders.leaves(tx, order_id, first + 1)
     clock.step(61)
     with ledger.write() as tx:
         placed.abandoned(tx, "copyleaks")
-        assert not orders.leaves(tx, order_id, "me")
-        found = get(tx, order_id)
-        assert orders.sending(tx, found, "another", seconds=60, deadline=tx.now + 60)
-        assert not orders.leaves(tx, order_id, "me")
-        assert orders.tries(tx, order_id, "me") is None
-        assert orders.leaves(tx, order_id, "another")
+        assert not orders.leaves(tx, order_id, first)
+        second = send(tx, order_id, owner)
+        assert not orders.leaves(tx, order_id, first)
+        assert not orders.renew(tx, taken, "me", seconds=60, tries=first)
+        assert orders.of_turn(tx, order_id, first, *OrderState) is None
+        assert orders.leaves(tx, order_id, second)
+        assert orders.renew(tx, taken, owner, seconds=60, tries=second)
+        assert orders.of_turn(tx, order_id, second, OrderState.QUEUED) is None
+        assert orders.of_turn(tx, order_id, second, OrderState.SENDING) == get(tx, order_id)
         assert get(tx, order_id).sends == 2
 
 
-def test_a_sender_does_not_hold_an_order_that_completed_meanwhile(ledger: Ledger) -> None:
+def test_a_sender_does_not_keep_an_order_that_completed_meanwhile(ledger: Ledger) -> None:
     with ledger.write() as tx:
         order_id = order(tx, "one")
-        send(tx, order_id)
+        tries = send(tx, order_id)
         taken = get(tx, order_id)
-        assert orders.hold(tx, taken, "me", seconds=60)
+        assert orders.renew(tx, taken, "me", seconds=60, tries=tries)
         orders.completed(tx, order_id, {"healthy": True})
-        assert not orders.hold(tx, taken, "me", seconds=60)
+        assert not orders.renew(tx, taken, "me", seconds=60, tries=tries)
         assert placed.has_completed(tx, "copyleaks")
 
 

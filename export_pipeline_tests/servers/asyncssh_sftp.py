@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 import asyncssh
 
@@ -28,6 +29,7 @@ class Faults:
         is_replacing: a rename replaces the file that has the name, as some servers' does.
         requests: names of those that came.
         connections: how many were made.
+        opened: files; asyncssh leaves one open whose connection breaks in the midst of a request.
     """
 
     errors: dict[str, Exception] = field(default_factory=dict)
@@ -36,6 +38,7 @@ class Faults:
     is_replacing: bool = False
     requests: list[str] = field(default_factory=list)
     connections: int = 0
+    opened: list[IO[bytes]] = field(default_factory=list)
     _ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def strike(self, request: str) -> None:
@@ -47,8 +50,10 @@ class Faults:
             raise self.errors[request]
 
     def end(self) -> None:
-        """Let go of what hangs."""
+        """Let go of what hangs, and close what was left open."""
         self._ended.set()
+        for file in self.opened:
+            file.close()
 
 
 class _Files(asyncssh.SFTPServer):
@@ -58,7 +63,9 @@ class _Files(asyncssh.SFTPServer):
 
     async def open(self, path, pflags, attrs):
         await self._faults.strike("open")
-        return super().open(path, pflags, attrs)
+        file = super().open(path, pflags, attrs)
+        self._faults.opened.append(file)
+        return file
 
     async def write(self, file_obj, offset, data):
         await self._faults.strike("write")

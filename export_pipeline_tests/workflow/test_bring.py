@@ -179,10 +179,10 @@ def test_a_collector_keeps_its_order_for_as_long_as_a_file_takes(home: Pulled) -
     taken = home.write(placed.take_completed, "copyleaks", "one", limit=9, seconds=LEASE_SECONDS)
     assert [one.id for one in taken] == [order.id]
     home.now += LEASE_SECONDS - 1
-    assert home.write(orders.hold, order, "one", seconds=LEASE_SECONDS)
+    assert home.write(orders.renew, order, "one", seconds=LEASE_SECONDS)
     home.now += LEASE_SECONDS - 1
     assert home.collect() == 0
-    assert not home.write(orders.hold, order, "another", seconds=LEASE_SECONDS)
+    assert not home.write(orders.renew, order, "another", seconds=LEASE_SECONDS)
     home.now += 1
     assert home.collect() == 1
     assert home.scan(scan).state == ScanState.ARCHIVED

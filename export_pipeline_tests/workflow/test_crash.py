@@ -12,7 +12,7 @@ from export_pipeline_tests.workflow.world import World, world
 
 ONCE = ("_take", "_claim", "_save", "release")
 """Steps of a login."""
-BY_CHANCE = ("note_missed", "hold")
+BY_CHANCE = ("note_missed", "renew")
 """Steps that only a slow machine takes: a turn missed, a lease renewed."""
 
 

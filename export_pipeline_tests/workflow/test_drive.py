@@ -1,6 +1,7 @@
 """Driving scans while somebody watches."""
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
@@ -8,7 +9,11 @@ import pytest
 from export_pipeline.errors import AccessDenied, StoreError, StoreUnavailable
 from export_pipeline.ledger.rows import OrderState, QueueClass, Scan, ScanState
 from export_pipeline.sandbox import ScanSpec
+from export_pipeline.vendors.placement import Placement, Receipt
+from export_pipeline.workflow import drive as drive_module
+from export_pipeline.workflow.answer import note_acceptance
 from export_pipeline.workflow.drive import drive
+from export_pipeline.workflow.lease import LEASE_SECONDS
 from export_pipeline.workflow.order import request
 from export_pipeline.workflow.pipeline import Pipeline
 from export_pipeline_tests.workflow.stepped import SINGLES, Stepped
@@ -17,6 +22,33 @@ from export_pipeline_tests.workflow.world import World
 
 KINDS = ("results", *SINGLES)
 HAND = QueueClass.HAND
+MINUTE = 60.0
+
+
+async def nothing() -> None:
+    pass
+
+
+def driven_past(
+    home: Stepped, scan: Scan, happens: asyncio.Event, after: Callable[[], Awaitable[None]]
+) -> list[Scan]:
+    """Drive a scan until something happens and past its time; return what is left, after more."""
+
+    async def stand_still(_: float) -> None:
+        await asyncio.sleep(0)
+
+    async def show() -> None:
+        await asyncio.wait_for(happens.wait(), timeout=30)
+        home.now += MINUTE
+
+    async def work(pipeline: Pipeline) -> list[Scan]:
+        left = await drive(
+            pipeline, [scan.id], kinds=KINDS, wants_bag=True, seconds=MINUTE, show=show
+        )
+        await after()
+        return left
+
+    return home.run(work, sleep=stand_still)
 
 
 def driven(
@@ -55,13 +87,10 @@ def asked(place: World, specs: Sequence[ScanSpec], **wanted: Any) -> list[Scan]:
 def driven_there(
     place: World, scans: Sequence[Scan], *, seconds: float = 60.0, **wanted: Any
 ) -> list[Scan]:
-    async def show() -> None:
-        pass
-
     async def work(pipeline: Pipeline) -> list[Scan]:
         ids = [scan.id for scan in scans]
         how = {"kinds": KINDS, "wants_bag": True, **wanted}
-        return await drive(pipeline, ids, seconds=seconds, show=show, **how)
+        return await drive(pipeline, ids, seconds=seconds, show=nothing, **how)
 
     return place.run(place.pipeline(), work)
 
@@ -126,6 +155,62 @@ def test_a_store_that_denies_access_ends_the_run_with_its_words(home: Stepped) -
     with pytest.raises(AccessDenied, match="grant access"):
         driven(home, [scan], store=store)
     assert home.newest(scan).state == OrderState.COMPLETED
+
+
+def test_a_send_that_stands_still_is_given_up_and_repeated_as_after_a_crash(
+    home: Stepped, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run waited 40 minutes for an upload: its own time was over long before."""
+    scan = home.register("essay")
+    home.request(scan)
+    has_left = asyncio.Event()
+
+    async def stand_still(placement: Placement) -> Receipt:
+        await placement.leaves()
+        has_left.set()
+        await asyncio.sleep(30)
+        return Receipt()
+
+    with monkeypatch.context() as slow:
+        slow.setattr(drive_module, "ENDING_SECONDS", 0.0)
+        slow.setattr(home.vendor, "place", stand_still)
+        assert [one.id for one in driven_past(home, scan, has_left, nothing)] == [scan.id]
+    order = home.newest(scan)
+    assert (order.state, order.sends) == (OrderState.SENDING, 1)
+    home.now += LEASE_SECONDS
+    home.reconcile()
+    home.send()
+    [placement] = home.vendor.placed
+    assert (placement.order.id, placement.order.sends) == (order.id, 1)
+    assert home.newest(scan).state == OrderState.WAITING
+
+
+def test_an_answer_that_came_is_noted_although_its_send_is_given_up(
+    home: Stepped, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scan = home.register("essay")
+    home.request(scan)
+    apply = home.ledger.apply
+    has_come, is_free, is_noted = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def apply_late(work: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        if work is not note_acceptance:
+            return await apply(work, *args, **kwargs)
+        has_come.set()
+        await is_free.wait()
+        await apply(work, *args, **kwargs)
+        is_noted.set()
+        return None
+
+    async def go_on() -> None:
+        assert home.newest(scan).state == OrderState.SENDING
+        is_free.set()
+        await asyncio.wait_for(is_noted.wait(), timeout=30)
+
+    monkeypatch.setattr(drive_module, "ENDING_SECONDS", 0.0)
+    monkeypatch.setattr(home.ledger, "apply", apply_late)
+    driven_past(home, scan, has_come, go_on)
+    assert home.newest(scan).state == OrderState.WAITING
 
 
 def test_nothing_to_drive_ends_at_once(home: Stepped) -> None:

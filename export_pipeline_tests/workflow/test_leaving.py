@@ -7,18 +7,21 @@ import pytest
 import sqlalchemy as sa
 
 from export_pipeline.errors import (
+    AuthenticationFailed,
     DuplicateOrder,
+    RateLimited,
     StoreError,
     TurnMissed,
     VendorError,
     VendorUnavailable,
 )
-from export_pipeline.ledger import orders, placed, schema
+from export_pipeline.ledger import orders, placed, quotas, schema
 from export_pipeline.ledger.rows import OrderState, Outcome
 from export_pipeline.vendors.placement import Placement, Receipt
 from export_pipeline.workflow import lease
 from export_pipeline.workflow.lease import LEASE_SECONDS
 from export_pipeline.workflow.reconcile import find_stuck
+from export_pipeline.workflow.send import drain
 from export_pipeline.workflow.turn import claim, take
 from export_pipeline_tests.workflow.stepped import Stepped
 
@@ -110,27 +113,96 @@ def test_an_order_whose_process_died_after_it_left_is_known_by_its_duplicate(
     assert (order.sends, order.state) == (2, OrderState.WAITING)
 
 
-def test_a_process_that_stood_still_neither_sends_nor_settles_what_another_took_over(
-    home: Stepped,
+def take_over(home: Stepped, owner: str) -> None:
+    """Let the lease of the order that is sent end, and let `owner` take the order."""
+    home.now += LEASE_SECONDS
+    home.write(find_stuck, home.vendor)
+    later = home.pipeline(owner=owner)
+    claimed = home.write(claim, later, "default")
+    home.now += claimed.wait
+    assert home.write(take, later, "default", claimed)
+
+
+@pytest.mark.parametrize("owner", ["one", "another"])
+@pytest.mark.parametrize("said", [error(VendorUnavailable), TurnMissed("the turn had passed")])
+def test_a_turn_that_stood_still_neither_sends_nor_settles_what_a_later_one_took_over(
+    home: Stepped, owner: str, said: Exception
 ) -> None:
-    """It would send a second time, or close the order as another home's."""
+    """It would send a second time, or let the next turn take the order for one never sent."""
     scan = home.register("essay")
     home.request(scan)
-    other = home.pipeline(owner="another")
 
     def stand_still(_: Placement) -> None:
-        home.now += LEASE_SECONDS
-        home.write(find_stuck, home.vendor)
-        claimed = home.write(claim, other, "default")
-        home.now += claimed.wait
-        assert home.write(take, other, "default", claimed)
-        raise error(VendorUnavailable)
+        take_over(home, owner)
+        raise said
+
+    home.vendor.answers.append(stand_still)
+    home.run(lambda pipeline: drain(pipeline, seconds=1), owner="one")
+    order = home.newest(scan)
+    assert (order.state, order.sends) == (OrderState.SENDING, 1)
+    assert "not sent" not in home.events(scan)
+    assert home.write(orders.leaves, order.id, 2)
+
+
+@pytest.mark.parametrize("owner", ["one", "another"])
+def test_a_turn_that_stood_still_before_its_request_left_does_not_send(
+    home: Stepped, monkeypatch: pytest.MonkeyPatch, owner: str
+) -> None:
+    scan = home.register("essay")
+    home.request(scan)
+    left: list[Placement] = []
+
+    async def stand_still(placement: Placement) -> Receipt:
+        take_over(home, owner)
+        await placement.leaves()
+        left.append(placement)
+        return Receipt()
+
+    monkeypatch.setattr(home.vendor, "place", stand_still)
+    home.run(lambda pipeline: drain(pipeline, seconds=1), owner="one")
+    order = home.newest(scan)
+    assert (left, order.state, order.sends) == ([], OrderState.SENDING, 0)
+
+
+@pytest.mark.parametrize("fault", [None, StoreError("no URL lives that long")])
+def test_an_order_that_completes_while_its_send_is_prepared_is_not_told_as_unsent(
+    home: Stepped, monkeypatch: pytest.MonkeyPatch, fault: StoreError | None
+) -> None:
+    """Its history said that another process took it over."""
+    scan = home.register("essay")
+    home.request(scan)
+
+    async def complete_first(placement: Placement) -> Receipt:
+        home.write(orders.completed, placement.order.id, {"healthy": True})
+        if fault is not None:
+            raise fault
+        await placement.leaves()
+        return Receipt()
+
+    monkeypatch.setattr(home.vendor, "place", complete_first)
+    home.send(seconds=1)
+    assert home.newest(scan).state == OrderState.COMPLETED
+    assert "not sent" not in home.events(scan)
+
+
+@pytest.mark.parametrize("kind", [RateLimited, AuthenticationFailed])
+@pytest.mark.parametrize("meanwhile", ["taken over", "completed"])
+def test_an_account_rests_although_the_order_is_no_longer_this_turns(
+    home: Stepped, kind: type[VendorError], meanwhile: str
+) -> None:
+    scan = home.register("essay")
+    home.request(scan)
+
+    def stand_still(placement: Placement) -> None:
+        if meanwhile == "completed":
+            home.write(orders.completed, placement.order.id, {"healthy": True})
+        else:
+            take_over(home, "another")
+        raise error(kind)
 
     home.vendor.answers.append(stand_still)
     home.send(seconds=1)
-    order = home.newest(scan)
-    assert (order.state, order.sends) == (OrderState.SENDING, 1)
-    assert home.write(orders.leaves, order.id, "another")
+    assert home.look(quotas.cooldown, "copyleaks", "default").until > home.now
 
 
 def test_a_send_keeps_its_order_for_as_long_as_it_takes(
@@ -150,7 +222,7 @@ def test_a_send_keeps_its_order_for_as_long_as_it_takes(
                 await asyncio.sleep(0.001)
         return Receipt()
 
-    monkeypatch.setattr(lease, "HOLD_SECONDS", 0.0)
+    monkeypatch.setattr(lease, "RENEWAL_SECONDS", 0.0)
     monkeypatch.setattr(home.vendor, "place", slowly)
     home.send(seconds=1)
     assert home.newest(scan).state == OrderState.WAITING

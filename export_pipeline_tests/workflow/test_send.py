@@ -1,5 +1,6 @@
 """The sender: whose turn it is, and what it notes before and after a call."""
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
@@ -14,7 +15,7 @@ from export_pipeline.errors import (
     VendorUnavailable,
 )
 from export_pipeline.ledger import quotas
-from export_pipeline.ledger.rows import OrderState, QueueClass, ScanState
+from export_pipeline.ledger.rows import OrderState, Outcome, QueueClass, ScanState
 from export_pipeline.vendors.placement import Placement
 from export_pipeline.workflow.answer import backoff
 from export_pipeline.workflow.completion import note_letters, read_letters
@@ -136,16 +137,44 @@ def test_a_turn_that_passed_before_the_call_is_followed_by_another(home: Stepped
     assert order.sent_at is not None
 
 
-def test_a_turn_that_passed_leaves_the_deadline_as_it_is(home: Stepped) -> None:
+def test_turns_that_pass_before_an_order_ever_left_take_nothing_of_its_time(
+    home: Stepped,
+) -> None:
+    """It may wait for hours behind an account's one task, and failed without having been sent."""
     scan = home.register("essay")
     home.request(scan)
-    home.vendor.answers.append(TurnMissed("the turn had passed"))
-    began = home.now
+    for _ in range(5):
+        home.vendor.answers.append(missed_after(home, home.settings.order_deadline))
+        home.send(seconds=1)
     home.send(seconds=MINUTE)
-    assert len(home.vendor.placed) == 2
-    deadline = home.newest(scan).deadline
-    assert deadline is not None
-    assert deadline <= began + 1 + home.settings.order_deadline
+    [order] = home.orders(scan)
+    assert (order.attempt, order.state) == (1, OrderState.WAITING)
+    assert order.deadline is not None
+    assert order.deadline > home.now
+
+
+def missed_after(home: Stepped, seconds: float) -> Callable[[Placement], None]:
+    def miss(_: Placement) -> None:
+        home.now += seconds
+        raise TurnMissed("the turn had passed")
+
+    return miss
+
+
+def test_an_order_that_may_have_left_and_misses_its_turns_gets_the_next_attempt(
+    home: Stepped,
+) -> None:
+    """Its time to bring anything is over, and it went round for ever."""
+    scan = home.register("essay")
+    home.request(scan)
+    home.vendor.answers.extend(
+        [error(VendorUnavailable), missed_after(home, home.settings.order_deadline)]
+    )
+    home.send(seconds=MINUTE)
+    home.send(seconds=MINUTE)
+    first, second = home.orders(scan)
+    assert (first.outcome, first.reason) == (Outcome.FAILED, "the turn had passed")
+    assert (second.attempt, second.state) == (2, OrderState.WAITING)
 
 
 def test_pauses_between_sends_double_up_to_a_minute() -> None:

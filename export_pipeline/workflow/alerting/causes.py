@@ -41,7 +41,7 @@ def read_causes(tx: Tx, vendors: Mapping[str, Vendor], order_deadline: float) ->
     Args:
         tx: reads the ledger.
         vendors: those with their configured accounts: of others no login can be refused.
-        order_deadline: seconds from the first send until an order is given up.
+        order_deadline: seconds from the first turn until an order is given up.
     """
     configured = {(one.name, account) for one in vendors.values() for account in one.accounts}
     silence = order_deadline * SILENT_SHARE
