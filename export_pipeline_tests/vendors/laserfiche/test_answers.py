@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from export_pipeline.errors import RateLimited, VendorUnavailable
+from export_pipeline.errors import VendorUnavailable
 from export_pipeline.vendors.laserfiche.discovery import Cursor, Look, Source
 from export_pipeline.vendors.laserfiche.options import LaserficheOptions
 from export_pipeline_tests.vendors.conformance import place
@@ -93,22 +93,3 @@ def test_a_task_of_a_status_that_is_not_documented_is_waited_for_and_hides_no_ot
     )
     found = asked(bench, new, ended)
     assert {name: one.is_ready for name, one in found.items()} == {ended.id: True}
-
-
-def test_a_limit_that_one_question_met_is_told_though_another_was_answered(
-    bench: LaserficheBench,
-) -> None:
-    """Else the account would not rest, and meet it again."""
-    first = placed(bench, bench.placement())
-    asyncio.run(_renew(bench))
-    second = placed(bench, bench.placement("102"))
-    bench.end()
-    bench.planned.append(answer(429))
-    with pytest.raises(RateLimited):
-        asked(bench, first, second)
-    assert len(asked(bench, first, second)) == 2
-
-
-async def _renew(bench: LaserficheBench) -> None:
-    await bench.vendor.client("default").api.login.renew(anew=True)
-    await bench.close()
