@@ -12,13 +12,13 @@ from export_pipeline.errors import (
 )
 from export_pipeline.ledger import events, orders
 from export_pipeline.ledger.database import Tx
+from export_pipeline.ledger.rest import let_rest, needs_person
 from export_pipeline.ledger.rows import Order, OrderState, Outcome
 from export_pipeline.vendors.placement import Receipt
 from export_pipeline.workflow import files
 from export_pipeline.workflow.completion import note_completion
 from export_pipeline.workflow.decide import NextStep, after_refusal, after_undelivered
 from export_pipeline.workflow.pipeline import Pipeline
-from export_pipeline.workflow.rest import let_rest, needs_person
 from export_pipeline.workflow.settle import close, close_gone
 from export_pipeline.workflow.turn import Turn
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from export_pipeline.archive.verify import Verdict
 from export_pipeline.ledger import artifacts, events, orders, placed
 from export_pipeline.ledger.database import Tx
+from export_pipeline.ledger.rest import is_final, let_rest, may_pass, rest_seconds
 from export_pipeline.ledger.rows import Artifact, ArtifactState, Order, Outcome, Scan
 from export_pipeline.workflow.bring import Failure
 from export_pipeline.workflow.decide import NextStep, after_undelivered
 from export_pipeline.workflow.pipeline import Pipeline
-from export_pipeline.workflow.rest import is_final, let_rest, may_pass, rest_seconds
 from export_pipeline.workflow.settle import close
 
 AGAIN_SECONDS = 30.0

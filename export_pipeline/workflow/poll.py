@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from export_pipeline.errors import ConfigError, VendorError
 from export_pipeline.ledger import placed, quotas
 from export_pipeline.ledger.database import Tx
+from export_pipeline.ledger.rest import let_rest
 from export_pipeline.ledger.rows import Order
 from export_pipeline.vendors.completion import Completion
 from export_pipeline.vendors.vendor import Asking
 from export_pipeline.workflow.completion import note_completion
 from export_pipeline.workflow.pipeline import Pipeline
-from export_pipeline.workflow.rest import let_rest
 
 ASKING_SECONDS = 180.0
 """How long one question may take before another process asks it: a long poll holds for 60 s, and

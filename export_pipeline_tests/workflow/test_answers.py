@@ -13,9 +13,9 @@ from export_pipeline.errors import (
     VendorUnavailable,
 )
 from export_pipeline.ledger import quotas
+from export_pipeline.ledger.rest import LOGIN_COOLDOWN_SECONDS
 from export_pipeline.ledger.rows import OrderState, ScanState
 from export_pipeline.vendors.placement import Placement
-from export_pipeline.workflow.rest import LOGIN_COOLDOWN_SECONDS
 from export_pipeline_tests.workflow.stepped import SINGLES, Stepped
 
 MINUTE = 60.0

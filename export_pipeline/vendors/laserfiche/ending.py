@@ -6,19 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 
 from export_pipeline.errors import (
-    AuthenticationFailed,
     ConfigError,
-    RateLimited,
     ScanGone,
     VendorError,
 )
-from export_pipeline.ledger import quotas
-from export_pipeline.ledger.database import Tx
+from export_pipeline.ledger.rest import let_rest
 from export_pipeline.ledger.rows import Order
 from export_pipeline.vendors.completion import Completion
 from export_pipeline.vendors.laserfiche import VENDOR
 from export_pipeline.vendors.laserfiche.answers import Problem, Task, TaskStatus
-from export_pipeline.vendors.laserfiche.client import QUESTIONS, TASKS_PER_CALL, LaserficheClient
+from export_pipeline.vendors.laserfiche.client import TASKS_PER_CALL, LaserficheClient
 from export_pipeline.vendors.laserfiche.keeping import Keeping
 from export_pipeline.vendors.redaction import redact
 
@@ -32,8 +29,6 @@ PERMANENT = frozenset(
     }
 )
 """Statuses of a task's errors that another order of the same would meet again."""
-MENDING_SECONDS = 300.0
-"""Rest of an account until a person acts, as after any call that is refused so."""
 LOST = (
     "the vendor no longer knows the export's task: it forgets one 15 minutes after its end, and may"
     " with the token that started it"
@@ -66,18 +61,9 @@ async def ask_after(
     for error in errors:
         if not (found and isinstance(error, VendorError | ConfigError)):
             raise error
-        await client.api.channel.ledger.apply(_let_rest, client.api.account.name, error)
+        await client.api.channel.ledger.apply(let_rest, VENDOR, client.api.account.name, error)
     told = {name: completion_of(task) for name, task in ended.items()}
     return {name: one for name, one in told.items() if one is not None}
-
-
-def _let_rest(tx: Tx, account: str, error: VendorError | ConfigError) -> None:
-    """Let the account rest if the error is one of the account and not of one question."""
-    if isinstance(error, RateLimited):
-        seconds = error.retry_after or QUESTIONS.window_seconds
-        quotas.cool_down(tx, VENDOR, account, seconds, str(error))
-    if isinstance(error, AuthenticationFailed | ConfigError):
-        quotas.cool_down(tx, VENDOR, account, MENDING_SECONDS, str(error), needs_person=True)
 
 
 def completion_of(task: Task | None) -> Completion | None:

@@ -16,6 +16,7 @@ from export_pipeline.errors import (
     VendorUnavailable,
 )
 from export_pipeline.ledger import quotas
+from export_pipeline.ledger.rest import LOGIN_COOLDOWN_SECONDS, RATE_COOLDOWN_SECONDS
 from export_pipeline.ledger.rows import Order
 from export_pipeline.sandbox import Sandbox, SandboxOptions, SteppedClock
 from export_pipeline.sandbox.laserfiche import EntrySpec, LaserficheOptions
@@ -24,7 +25,6 @@ from export_pipeline.vendors.http import IDLE_SECONDS
 from export_pipeline.vendors.laserfiche.client import HOLD_SECONDS, QUESTIONS, TASKS_PER_CALL
 from export_pipeline.vendors.laserfiche.exports import ASKING
 from export_pipeline.vendors.laserfiche.options import CALLS_PER_MINUTE, EXPORTS_PER_MINUTE
-from export_pipeline.workflow.rest import LOGIN_COOLDOWN_SECONDS, RATE_COOLDOWN_SECONDS
 from export_pipeline_tests.vendors.conformance import UNANSWERED, place, shows_no_secret
 from export_pipeline_tests.vendors.laserfiche.bench import LARGE, LaserficheBench
 from export_pipeline_tests.vendors.pulled import asked, placed
